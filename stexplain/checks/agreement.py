@@ -41,7 +41,7 @@ def target_and_score(subject: Subject) -> Check:
         size = np.maximum(np.abs(scores), 1e-3 * max(np.abs(scores).max(), 1e-30))
         # A score that is not a number differs.
         worst = max(worst, float(np.nan_to_num(np.abs(scores - explanation.score) / size, nan=np.inf).max()))
-    why = f"{wrong} samples are said to be explained for another class" if wrong else ""
+    why = f"{wrong} samples have another class as their target than the one explained" if wrong else ""
     return Check.of(name, 1.0 if wrong else worst, subject.limits.tolerance, why)
 
 

@@ -18,7 +18,7 @@ from stexplain.checks.recovery import known_models_found
 from stexplain.checks.subject import Check, Limits, Subject
 from stexplain.errors import InputError, StexplainError
 from stexplain.explainers.arguments import check_counts
-from stexplain.explainers.by_name import of_class
+from stexplain.explainers.by_name import method_class, of_class
 from stexplain.explainers.explainer import Explainer
 from stexplain.explainers.model.inspection import unwrapped
 from stexplain.explainers.model.model_input import Signals, Streams
@@ -33,7 +33,20 @@ _WORDS = {True: "passed", False: "failed", None: "not applicable"}
 
 
 class SelfTestError(StexplainError):
-    """An explainer failed a check of the self-test."""
+    """An explainer failed a check of the self-test.
+
+    Args:
+        message: what failed, in words.
+
+    Example:
+        >>> found = SelfTest("Mine on STGCN", (Check("deterministic", False, 0.3, 1e-4),), None)
+        >>> found.raise_for_failure()
+        Traceback (most recent call last):
+        ...
+        stexplain.checks.selftest.SelfTestError: self-test of Mine on STGCN: 0 of 1 checks passed, 1 failed
+          failed          deterministic             0.3 (at most 0.0001)
+        ...
+    """
 
 
 @dataclass(frozen=True, repr=False)
@@ -144,7 +157,7 @@ class SelfTest(Charted):
 @checked
 def selftest(
     model: nn.Module,
-    explainer: "Explainer | Callable[..., Explainer]",
+    explainer: "Explainer | Callable[..., Explainer] | str | None",
     x: Signals | Streams,
     *,
     target: TargetLike | None = None,
@@ -196,8 +209,9 @@ def selftest(
 
     Args:
         model: any module.
-        explainer: of that model; or a callable that makes one of a model, such as `STGGradCAM`. The callable is called
-            for copies of the model; an explainer is copied with its options.
+        explainer: of that model; or the class or the name of one; none: the default of `explain`, `ExpectedFall`. Or a
+            callable that makes one of a model: it is called for copies of the model, too. An explainer is copied with
+            its options.
         x: a few samples, as an explainer takes them; a dict of streams too.
         target: as an explainer takes it; default: `Predicted()`.
         valid: as an explainer takes it.
@@ -230,6 +244,8 @@ def selftest(
             f"{sorted(options)[0]}: got an option for an explainer that exists already; expected none. Give it to the "
             "explainer itself, or give the explainer's class."
         )
+    if explainer is None or isinstance(explainer, str):
+        explainer = method_class(explainer or "ExpectedFall")
     make = None if isinstance(explainer, Explainer) else _maker(explainer, options)
     # Explainers work on the module inside of torch.compile or DataParallel, so that one is watched.
     inside = unwrapped(model)
@@ -237,7 +253,10 @@ def selftest(
     before, given = snapshot(inside), input_snapshot(x, valid, shared, per_sample, observed)
     own = explainer if make is None else make(model)
     if not isinstance(own, Explainer):
-        raise InputError(f"explainer: got a {type(own).__name__}; expected an Explainer, or a callable that makes one.")
+        raise InputError(
+            f"explainer: got a {type(own).__name__}; expected an Explainer, its class or name, or a callable that "
+            "makes one."
+        )
     # A baseline explainer may have no model; it fits any.
     if own._recipe_model is not None and own._recipe_model is not inside:
         raise InputError(

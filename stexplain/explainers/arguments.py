@@ -1,5 +1,9 @@
 """Checks of arguments that several methods and charts share."""
 
+import inspect
+from collections.abc import Iterable
+from typing import Any
+
 from stexplain.errors import InputError
 
 
@@ -38,3 +42,22 @@ def check_window(window: int | None, stride: int | None = None) -> None:
     for name, frames, none in (("window", window, "for all"), ("stride", stride, "for the length of the window")):
         if frames is not None and frames < 1:
             raise InputError(f"{name}: got {frames}; expected at least one frame, or none {none}.")
+
+
+def refuse_of_forward(model: Any, given: Iterable[str]) -> None:
+    """Refuses what the model takes beside x, given by its own name, as explainers of other packages take it.
+
+    Args:
+        model: whose ``forward`` may take it.
+        given: names of arguments that are not of the call.
+
+    Raises:
+        InputError: naming the argument, and where it belongs.
+    """
+    taken = inspect.signature(model.forward).parameters if hasattr(model, "forward") else {}
+    for name in given:
+        if name in taken:
+            raise InputError(
+                f"{name!r} is an argument of {type(model).__name__}.forward. Give it in shared={{{name!r}: ...}} where "
+                "it is the same for all samples, else in per_sample=."
+            )

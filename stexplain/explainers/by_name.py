@@ -7,6 +7,7 @@ from torch import nn
 
 from stexplain.errors import InputError, suggest, unknown
 from stexplain.explainers import methods as exported
+from stexplain.explainers.arguments import refuse_of_forward
 from stexplain.explainers.explainer import Explainer
 
 
@@ -82,7 +83,7 @@ def of_class(kind: type[Explainer], model: nn.Module, **options: Any) -> Explain
     """
     parameters = _parameters(kind)
     if "model" in parameters:
-        _check_options(kind.__name__, options, [name for name in parameters if name != "model"])
+        _check_options(kind.__name__, options, [name for name in parameters if name != "model"], model)
         return kind(model, **options)
     # A wrapper, such as GraphAblated, takes an explainer in place of the model.
     inner = method_class(str(options.pop("around", "InputGradient")))
@@ -91,7 +92,7 @@ def of_class(kind: type[Explainer], model: nn.Module, **options: Any) -> Explain
     if "model" in _parameters(inner):
         # Checked here, for a message that suggests the options of both.
         both = {*parameters, *_parameters(inner)} - {"model", "explainer"}
-        _check_options(kind.__name__, options, [*sorted(both), "around"])
+        _check_options(kind.__name__, options, [*sorted(both), "around"], model)
     wrapper: Any = kind
     wrapping: Explainer = wrapper(of_class(inner, model, **inner_options), **own)
     return wrapping
@@ -130,7 +131,8 @@ def _parameters(kind: type[Explainer]) -> list[str]:
     return list(names)
 
 
-def _check_options(name: str, given: dict[str, Any], parameters: list[str]) -> None:
+def _check_options(name: str, given: dict[str, Any], parameters: list[str], model: nn.Module) -> None:
     for option in given:
         if option not in parameters:
+            refuse_of_forward(model, [option])
             raise InputError(f"{name} has no option {option!r}. {suggest(option, parameters)}")

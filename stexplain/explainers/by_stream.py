@@ -132,8 +132,14 @@ def summed(by_stream: Mapping[str, Explanation]) -> Explanation:
     total = np.sum([part.values for part in parts], axis=0)
     names = ", ".join(by_stream)
     note = f"The sum of the maps of the streams {names}."
+    # What was made of each stream by itself has further numbers of its own, which are not those of the sum.
+    extra = {
+        name: numbers
+        for name, numbers in parts[0].extra.items()
+        if all(np.array_equal(numbers, part.extra.get(name, []), equal_nan=True) for part in parts)
+    }
     # Channels are of single streams; errors of sums are not known.
     return replace(
         parts[0], values=total, channels=None, channel_names=(), reduce="", standard_error=None, layer_values=None,
-        call=None, notes=(note, *dict.fromkeys(note for part in parts for note in part.notes)),
+        call=None, extra=extra, notes=(note, *dict.fromkeys(note for part in parts for note in part.notes)),
     )  # fmt: skip

@@ -141,7 +141,11 @@ class Output(Target):
         self.index = index
 
     def score(self, output: Tensor, info: OutputInfo = UNKNOWN) -> Scores:
-        """See `Target.score`."""
+        """See `Target.score`.
+
+        Raises:
+            InputError: where there is no such output, or several and none was named.
+        """
         values = _logits(output)
         count = values.shape[1]
         if self.index is None and count > 1:
@@ -181,7 +185,11 @@ class LogOdds(Target):
         self.which: Class | Predicted = Predicted() if which is None else Class(which)
 
     def score(self, output: Tensor, info: OutputInfo = UNKNOWN) -> Scores:
-        """See `Target.score`."""
+        """See `Target.score`.
+
+        Raises:
+            InputError: where rows are neither probabilities nor their logarithms, or one rounds to one.
+        """
         values = _logits(output)
         if values.shape[1] == 1 and bool(((values >= 0) & (values <= 1)).all()):
             # A single probability is that of class 1.

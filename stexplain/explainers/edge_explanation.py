@@ -197,9 +197,9 @@ class EdgeExplanation(Charted):
         """
         table = self.edges(sample)
         index = {name: number for number, name in enumerate(self.node_names)}
+        listed = [[index[a], index[b]] for a, b in zip(self.source, self.target, strict=True)]
         # Sorting both ends makes one pair of both directions. The reshape is for no edges at all.
-        ends = np.sort([[index[a], index[b]] for a, b in zip(self.source, self.target, strict=True)], axis=1)
-        ends = ends.reshape(-1, 2)
+        ends = np.sort(np.array(listed, np.int64).reshape(-1, 2), axis=1)
         sums = table["value"].groupby([ends[:, 0], ends[:, 1]]).sum()
         first, second = (sums.index.get_level_values(level) for level in (0, 1))
         names = np.asarray(self.node_names, dtype=object)

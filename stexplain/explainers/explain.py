@@ -9,7 +9,6 @@ import numpy as np
 from torch import nn
 
 from stexplain.checking import checked
-from stexplain.data.samples import Batch, Sample
 from stexplain.errors import InputError
 from stexplain.explainers.by_name import method_class, of_class, takes
 from stexplain.explainers.explainer import Explainer
@@ -17,13 +16,11 @@ from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.methods.gradient.expected_fall import ExpectedFall
 from stexplain.explainers.methods.gradient.input_gradient import InputGradient
 from stexplain.explainers.methods.layer.grad_cam import STGGradCAM
-from stexplain.explainers.model.inspection import model_attribute
 from stexplain.explainers.model.layer_names import last_block
 from stexplain.explainers.model.model_input import Signals, Streams
 from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.results.notes import chosen
 from stexplain.explainers.target import TargetLike
-from stexplain.graph import STGraph
 
 _Result = Explanation | list[Explanation] | dict[str, Explanation] | list[dict[str, Explanation]]
 _LAST = "The layer is the last that keeps samples, nodes and frames, and through which all of the output goes"
@@ -157,9 +154,8 @@ def explain(
         "per_sample": per_sample,
         "ids": ids,
     }
-    known = known_of_samples(x, model)
     if method is None:
-        return _by_default(model, x, arguments, {**known, **options})
+        return _by_default(model, x, arguments, options)
     # A class, not an instance: an instance has a model already, which may be another one.
     if isinstance(method, str):
         kind = method_class(method)
@@ -170,20 +166,7 @@ def explain(
             f"method: got {method!r}; expected the name of an explainer class, such as 'STGGradCAM', or the class. "
             "An explainer that is built already is called itself: explainer(x, target=...)."
         )
-    known = {name: value for name, value in known.items() if takes(kind, name)}
-    return _called(of_class(kind, model, **{**known, **options}), x, arguments)
-
-
-def known_of_samples(x: Signals | Streams, model: nn.Module) -> dict[str, Any]:
-    """What samples of a dataset say and the model does not: their graph, and the names of their classes."""
-    if not isinstance(x, Sample | Batch):
-        return {}
-    known: dict[str, Any] = {}
-    if x.graph is not None and len(x.graph) == x.x.shape[-2] and model_attribute(model, "graph", STGraph) is None:
-        known["graph"] = x.graph
-    if x.classes and model_attribute(model, "class_names", list | tuple) is None:
-        known["classes"] = x.classes
-    return known
+    return _called(of_class(kind, model, **options), x, arguments)
 
 
 def _called(explainer: Explainer, x: Signals | Streams, arguments: dict[str, Any]) -> _Result:
@@ -228,7 +211,7 @@ def _is_empty(result: _Result) -> bool:
     """Whether some sample's map is zero everywhere, in all of its streams."""
     for each in result if isinstance(result, list) else [result]:
         parts = [each] if isinstance(each, Explanation) else list(each.values())
-        empty = [~part.values.any((1, 2, 3)) & part.valid.any((1, 2)) for part in parts]
+        empty = [~part.values.any((1, 2, 3)) & part.present.any((1, 2, 3)) for part in parts]
         if np.logical_and.reduce(empty).any():
             return True
     return False

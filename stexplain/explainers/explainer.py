@@ -11,22 +11,26 @@ import numpy as np
 import torch
 
 from stexplain.checking import checked
+from stexplain.data.windows import WindowBatch
 from stexplain.errors import StexplainError
 from stexplain.explainers.by_stream import StreamExplainer
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.forecast_target import Forecast
 from stexplain.explainers.joined import joined
 from stexplain.explainers.model.describe import described
+from stexplain.explainers.model.inputs.fitting import may_be_cut
 from stexplain.explainers.model.locality import Locality, by_locality, called_on, check_scores
 from stexplain.explainers.model.model_input import ModelInput, Signals, Streams
 from stexplain.explainers.model.options import ModelCall
 from stexplain.explainers.model.output_layout import with_output_layout
 from stexplain.explainers.model.running.finite import check_finite_values, traced_to_origin
+from stexplain.explainers.model.running.memory import ran_out_of_memory
 from stexplain.explainers.model.score_fn import ScoreFn
 from stexplain.explainers.results.maps import Maps as Maps
 from stexplain.explainers.results.maps import as_array
 from stexplain.explainers.results.maps import padding_share_of as padding_share_of
-from stexplain.explainers.target import Scores, Target, TargetLike
+from stexplain.explainers.results.units import channel_units, with_forecast_unit
+from stexplain.explainers.target import Scores, Target, TargetLike, refuse_classes_of_windows
 from stexplain.explainers.targets import as_targets
 from stexplain.progress import progress_bar
 
@@ -41,6 +45,18 @@ class Explainer(StreamExplainer, ABC):
     Args:
         model: any module. Where it is wrapped by `torch.compile` or `DataParallel`, the module inside is called.
         **options: how the model is called; see `ModelCaller`.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from stexplain.explainers.methods import InputGradient
+        >>> model = nn.Sequential(nn.Flatten(), nn.Linear(4, 1, bias=False))
+        >>> _ = model[1].weight.data.copy_(torch.tensor([[0.0, 1.0, 2.0, 3.0]]))
+        >>> explain = InputGradient(model, inputs="b t n", channel_names=["speed"])
+        >>> isinstance(explain, Explainer)
+        True
+        >>> explain(torch.ones(1, 2, 2), target=0).values.tolist()  # of 2 frames x 2 nodes
+        [[[[0.0, 1.0], [2.0, 3.0]]]]
     """
 
     method: str = ""
@@ -150,6 +166,8 @@ class Explainer(StreamExplainer, ABC):
             by_target = self._explain_streams(x, targets, call, ids)
             return by_target if several else by_target[0]
         explanations = self._explain(x, targets, call, ids)
+        if target is None and isinstance(x, WindowBatch):
+            refuse_classes_of_windows(explanations[0].notes, len(explanations[0].node_names))
         return explanations if several else explanations[0]
 
     def _explain(
@@ -178,7 +196,11 @@ class Explainer(StreamExplainer, ABC):
                 found |= zip(indices, self._on(locality, model_input, some), strict=True)
         # The call is of all samples: it is entered here, not chunk by chunk, with the layout that was found for them.
         call = replace(call, options=self.options)
-        return [self._finished(replace(found[index], call=call)) for index in range(len(targets))]
+        x = self.inputs.to_batch(model_input.x, **model_input.sizes)
+        return [
+            self._finished(replace(with_forecast_unit(found[index], target, model_input, x), call=call))
+            for index, target in enumerate(targets)
+        ]
 
     @property
     def _asks_scores_alone(self) -> bool:
@@ -206,17 +228,41 @@ class Explainer(StreamExplainer, ABC):
         return self._by_target(model_input, targets)
 
     def _by_target(self, model_input: ModelInput, targets: Sequence[Target]) -> list[Explanation]:
-        """The explanation of each target, of all samples."""
+        """The explanation of each target, of all samples; fewer at a time where memory runs out."""
+        step = self._chunk_of(model_input) or self._at_once(model_input, targets)
+        while True:
+            try:
+                return self._by_chunks(model_input, targets, step)
+            except Exception as error:
+                if not ran_out_of_memory(error) or step < 2 or not may_be_cut(self, model_input, step // 2, targets):
+                    raise
+            # Outside of the handler, where nothing of the error, and of what it holds, is left.
+            self._note(f"Memory ran out with {step} samples at a time: {step // 2} went through the model.")
+            step //= 2
+
+    def _by_chunks(self, model_input: ModelInput, targets: Sequence[Target], step: int) -> list[Explanation]:
+        """The explanation of each target, of so many samples at a time."""
         assert self.model is not None
+        samples = model_input.sizes["b"]
         # Explanations, arrays on the CPU, are collected per chunk: graphs and activations are freed after each.
         by_target: list[list[Explanation]] = [[] for _ in targets]
         # On a terminal alone: a call in a script or a notebook prints nothing.
-        with progress_bar(self.method, model_input.sizes["b"], shown=sys.stderr.isatty()) as done:
-            for chunk, score_fns in self._chunks(model_input, targets, self._chunk_of(model_input)):
+        with progress_bar(self.method, samples, shown=sys.stderr.isatty()) as done:
+            for chunk, score_fns in self._chunks(model_input, targets, step):
+                first = sum(len(part) for part in by_target[0])
                 explanations = partial(self._explanations, chunk, targets, score_fns)
-                for one, parts in zip(traced_to_origin(self.model, explanations), by_target, strict=True):
+                try:
+                    found = traced_to_origin(self.model, explanations)
+                except Exception as error:
+                    # A model's or a target's own error stays what it is, and says where it was raised.
+                    last = first + chunk.sizes["b"]
+                    error.add_note(
+                        f"In {self.method or type(self).__name__}, samples {first} to {last - 1} of {samples}."
+                    )
+                    raise
+                for one, parts in zip(found, by_target, strict=True):
                     parts.append(one)
-                done(sum(len(part) for part in by_target[0]))
+                done(first + len(found[0]))
         return [joined(parts) for parts in by_target]
 
     def _maps_of_targets(self, model_input: ModelInput, score_fns: Sequence[ScoreFn]) -> list[Maps]:
@@ -259,12 +305,15 @@ class Explainer(StreamExplainer, ABC):
         check_finite_values(None if maps.scores is None else maps.scores.scores, "the score")
         for each in (values, channels, error):
             check_finite_values(each, f"the map of {self.method or type(self).__name__}")
+        seconds: Any = model_input.measured.seconds(model_input.sizes["t"])  # none: `Explanation` counts frames
         return Explanation(
             values=as_array(values),
             valid=as_array(valid, np.bool_),
             node_names=() if self.graph is None else tuple(self.graph.nodes),
-            time=model_input.seconds,
-            time_unit="frame" if model_input.seconds is None else "s",
+            time=seconds,
+            time_unit="frame" if seconds is None else "s",
+            timestamps=model_input.timestamps,
+            channel_units=channel_units(model_input),
             method=self.method or type(self).__name__,
             target=target.text() if maps.scores is not None else "",
             targets=as_array(None if maps.scores is None else maps.scores.classes, np.int64),

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,9 +14,9 @@ from stexplain.errors import DataError, InputError, unknown
 from stexplain.explainers.display import Shown
 from stexplain.explainers.model.options import ModelCall
 from stexplain.explainers.results.fields import fill_in
-from stexplain.explainers.results.notes import beyond_default
-from stexplain.explainers.results.times import times_in_words
-from stexplain.explainers.saving.tidy import tidy
+from stexplain.explainers.results.in_words import in_words
+from stexplain.explainers.results.units import unit_of
+from stexplain.explainers.saving.tidy import moments, tidy
 from stexplain.reading import given_path
 
 if TYPE_CHECKING:
@@ -41,7 +40,8 @@ class Explanation(Shown):
         valid: the padding mask, which frames of which instance hold observations, ``[B, M, T]``, bool.
         node_names: the names of the nodes; "0", "1", ... where they have none.
         time: of each frame, ``[T]``; frame numbers unless given otherwise.
-        time_unit: of `time`: ``"frame"``, or ``"s"`` where the data says its frame rate.
+        time_unit: of `time`: ``"frame"``, or ``"s"`` where the data says its frame rate. The seconds of windows of a
+            series end with 0, the last observation.
         method: its name, with the settings that differ from its defaults in brackets.
         target: what was explained, in words.
         targets: the class that was explained, ``[B]`` int64; -1 where it is none.
@@ -68,6 +68,10 @@ class Explanation(Shown):
         notes: what there is to know about the result, a sentence each, such as that a layer has no nodes.
         observed: the missing-value mask, ``[B, M, T, N]``, bool; none: all that is valid was observed.
         call: how the model was called; none where none was, from a file, or joined of parts that were called unlike.
+        output_unit: of the score, such as ``"mph"`` of a forecast; empty: not known, or logits, which have none.
+        channel_units: of each channel of the input, where the samples say it; empty text for one without.
+        timestamps: the moment of each sample's first frame, ``[B]``, where the samples say it, as windows of a series
+            with times do; in that series' time zone.
 
     Raises:
         InputError: where shapes do not fit each other.
@@ -107,6 +111,9 @@ class Explanation(Shown):
     observed: NDArray[np.bool_] | None = None
     standard_error: NDArray[np.float32] | None = None
     call: ModelCall | None = field(default=None, compare=False)
+    output_unit: str = ""
+    channel_units: tuple[str, ...] = ()
+    timestamps: pd.DatetimeIndex | None = None
 
     def __post_init__(self) -> None:
         fill_in(self)
@@ -136,21 +143,18 @@ class Explanation(Shown):
         return {} if self.graph is None else {name: tuple(nodes) for name, nodes in self.graph.groups.items()}
 
     def unit(self, output: str = "", signal: str = "") -> str:
-        """What values are in, in words.
+        """What values are in, in words: of windows of a series in its units, without an argument.
 
         Args:
-            output: the unit of the model's output, such as ``"mph"``; empty: not known, and not guessed.
-            signal: the unit of its input.
+            output: the unit of the model's output, such as ``"mph"``; empty: `output_unit`.
+            signal: the unit of its input; empty: that of all `channel_units`, where it is one.
 
         Example:
             >>> e = Explanation(np.zeros((1, 1, 2, 1)), np.ones((1, 1, 2), bool), measures="score per input")
             >>> e.unit("mph", "mph"), e.unit()
             ('mph per mph', 'score per unit of the input')
         """
-        if self.measures == "score per input":
-            return f"{output or 'score'} per {signal or 'unit of the input'}"
-        in_scores = self.measures in ("score", "size of score")
-        return (output or "score") if in_scores else self.measures or "importance"
+        return unit_of(self, output, signal)
 
     def nodes(self) -> pd.DataFrame:
         """Importance per node: the mean of ReLU of the values over the frames and instances in which it was observed.
@@ -202,6 +206,10 @@ class Explanation(Shown):
     def to_frame(self, *, by_channel: bool = False) -> pd.DataFrame:
         """A row per observed position: ``sample, instance, frame, time, node, value``; value is signed.
 
+        ``time`` is in `time_unit`. Where samples say when they begin, ``timestamp`` after it is the moment of each
+        frame, in the time zone of the series. ``table.attrs["units"]`` says what columns are in, such as
+        ``{"time": "s", "value": "mph"}``.
+
         Args:
             by_channel: a row per channel of every observed position instead, which column ``channel`` names.
 
@@ -210,7 +218,17 @@ class Explanation(Shown):
         """
         names = self._named_channels() if by_channel else None
         values = self.values if self.channels is None or not by_channel else self.channels
-        return tidy(values, self.present, ids=self.ids, time=self.time, nodes=self.node_names, channels=names)
+        table = tidy(
+            values,
+            self.present,
+            ids=self.ids,
+            time=self.time,
+            nodes=self.node_names,
+            channels=names,
+            moments=None if self.timestamps is None or self.time_unit != "s" else moments(self.timestamps, self.time),
+        )
+        table.attrs["units"] = {"time": self.time_unit, "value": self.unit()}
+        return table
 
     def to_pandas(self, *, by_channel: bool = False) -> pd.DataFrame:
         """The same as `to_frame`, as xarray calls it."""
@@ -235,6 +253,7 @@ class Explanation(Shown):
             values=channels[..., 0],
             channels=channels,
             channel_names=(names[chosen[0]],),
+            channel_units=self.channel_units[chosen[0] :][:1],
             reduce="",
             # Of the whole map: they say nothing of one channel.
             layer_values=None,
@@ -311,6 +330,7 @@ class Explanation(Shown):
         return replace(
             self,
             ids=tuple(self.ids[row] for row in rows),
+            timestamps=None if self.timestamps is None else self.timestamps[rows],
             layer_values=None if self.layer_values is None else self.layer_values[rows],
             standard_error=None if self.standard_error is None else self.standard_error[rows],
             channels=None if self.channels is None else self.channels[rows],
@@ -321,24 +341,4 @@ class Explanation(Shown):
         )
 
     def __repr__(self) -> str:
-        samples, instances, frames, nodes = self.values.shape
-        # Stable: nodes that are equally important stay in the graph's order.
-        mean = self.nodes().mean(axis=0).sort_values(ascending=False, kind="stable")
-        top = ", ".join(str(name) for name in mean.index[:3][mean.to_numpy()[:3] > 0]) or "none"
-        about = f" of {self.target} in" if self.target else " of"
-        where = f" at {self.layer}" if self.layer else ""
-        excluded = float(self.padding_share.mean()) if samples else 0.0
-        notes = beyond_default(self.notes)
-        span, peak = times_in_words(self)
-        return (
-            f"<Explanation{about} {_count(samples, 'sample')} by {self.method}{where}: "
-            f"{_count(instances, 'instance')} x {_count(frames, 'frame')}{f' ({span})' if span else ''} x "
-            f"{_count(nodes, 'node')}; most important: {top}{f', most at {peak}' if peak else ''}"
-            f"{f'; {excluded:.0%} excluded on padding' if excluded > 0 else ''}"
-            f"{f'; noted: {shorten(notes[0], 72)}' if notes else ''}"
-            f"{f' (and {len(notes) - 1} more)' if len(notes) > 1 else ''}>"
-        )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+        return in_words(self)

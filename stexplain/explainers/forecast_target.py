@@ -238,14 +238,15 @@ def _check_steps(given: "Sequence[int] | None", steps: int) -> None:
 
 
 def _folded(layout: Layout, info: OutputInfo) -> dict[str, int]:
-    """The number of nodes, where they are folded with others, as in ``"b (t n)"``, and the graph tells it."""
+    """The number of nodes, where they are folded with others, as in ``"b (t n)"``: of the graph, or of the samples."""
     folded = any(len(letters) > 1 and "n" in letters for letters in layout.groups)
     # The number of samples is known, so that of nodes follows from what is left, but not where two are unknown.
-    if not info.nodes and any("n" in letters and len({*letters} - {"b"}) > 1 for letters in layout.groups):
+    count = len(info.nodes) or info.node_count
+    if not count and any("n" in letters and len({*letters} - {"b"}) > 1 for letters in layout.groups):
         raise InputError(
             f"layout {layout.pattern!r} folds nodes with another axis; how many there are is not known. Give `graph`."
         )
-    return {"n": len(info.nodes)} if folded and info.nodes else {}
+    return {"n": count} if folded and count else {}
 
 
 def _nodes(node: int | str, info: OutputInfo, count: int) -> list[int]:

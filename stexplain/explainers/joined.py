@@ -2,23 +2,31 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+import pandas as pd
 
 from stexplain.checking import checked
 from stexplain.errors import InputError
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.model.options import ModelCall
 from stexplain.explainers.results.joining import check_alike
+from stexplain.explainers.results.padding import of_one_length
+
+_T = TypeVar("_T")
 
 
 @checked
 def joined(parts: Sequence[Explanation]) -> Explanation:
-    """Explanations of one method, layer and target, of samples of one size, as one.
+    """Explanations of one method, layer and target as one; shorter samples get padding behind them, as in a batch.
+
+    Args:
+        parts: at least one, in the order that the samples shall have.
 
     Raises:
-        InputError: where there are none, or they are not of one kind, at the same times and on the same graph.
+        InputError: where there are none, or they are not of one kind, at the same times and on the same graph; where
+            tensors of several lengths had masks.
 
     Example:
         >>> first, second = (Explanation(np.ones((count, 1, 4, 2)), np.ones((count, 1, 4), bool)) for count in (2, 3))
@@ -30,6 +38,7 @@ def joined(parts: Sequence[Explanation]) -> Explanation:
         parts,
         ["method", "layer", "target", "stride", "node_names", "classes", "channel_names", "reduce", "measures"],
     )
+    parts = of_one_length(parts)
     first = parts[0]
     optional = ("layer_values", "channels", "standard_error")
     kinds = {
@@ -50,7 +59,10 @@ def joined(parts: Sequence[Explanation]) -> Explanation:
                 f"{part.time[0]:g} to {part.time[-1]:g} ({part.time_unit}); expected the same in all."
             )
         if part.graph is not first.graph and part.graph != first.graph:
-            raise InputError("explanations: got different graphs; expected the same in all.")
+            raise InputError(
+                "explanations: got different graphs; expected the same in all. Give every explainer one, graph=, where "
+                "edges are not what is compared; compare_groups takes a list of explanations as it is."
+            )
     arrays = [
         "values",
         "valid",
@@ -71,5 +83,21 @@ def joined(parts: Sequence[Explanation]) -> Explanation:
         call=ModelCall.joined([part.call for part in parts]),
         ids=tuple(name for part in parts for name in part.ids),
         extra=extra,
+        output_unit=_common([part.output_unit for part in parts], ""),
+        channel_units=_common([part.channel_units for part in parts], ()),
+        timestamps=_moments([part.timestamps for part in parts]),
         **concatenated,
     )
+
+
+def _common(values: list[_T], unknown: _T) -> _T:
+    """What all parts say; else what says nothing: batches may differ in whether their unit is known."""
+    return values[0] if all(value == values[0] for value in values) else unknown
+
+
+def _moments(parts: list[pd.DatetimeIndex | None]) -> pd.DatetimeIndex | None:
+    """The moments of all samples; none where some are not known, or on another clock."""
+    known = [part for part in parts if part is not None]
+    if len(known) < len(parts) or len({str(part.tz) for part in known}) > 1:
+        return None
+    return pd.DatetimeIndex(known[0].append(known[1:]))

@@ -30,6 +30,12 @@ class OutputInfo:
         rows: which samples of the batch the output is of, where a batch is worked through in chunks; none: all.
         samples: how many the whole batch has; none: as many as the output.
         node_count: how many nodes the samples have; 0: not known.
+
+    Example:
+        >>> from stexplain.explainers.class_targets import Class
+        >>> info = OutputInfo(classes=("walk", "wave"))
+        >>> Class("wave").score(torch.tensor([[2.0, 0.5]]), info).scores.tolist()
+        [0.5]
     """
 
     classes: tuple[str, ...] = ()
@@ -54,7 +60,7 @@ class OutputInfo:
         samples = count if self.samples is None else self.samples
         if len(per_sample) != samples:
             raise InputError(
-                f"the target has {len(per_sample)} {noun} for {samples} samples. Give one, or one for every sample."
+                f"target: got {len(per_sample)} {noun} for {samples} samples; expected one, or one for every sample."
             )
         # A slice of a list or a tensor alike.
         return per_sample[self.rows or slice(None)]
@@ -70,6 +76,11 @@ class Scores(NamedTuple):
     Attributes:
         scores: ``[B]``, differentiable in the output.
         classes: the class that each score is of, ``[B]`` int64; -1 where it is of none.
+
+    Example:
+        >>> from stexplain.explainers.class_targets import Predicted
+        >>> Predicted().score(torch.tensor([[2.0, 0.5], [1.0, 3.0]]))
+        Scores(scores=tensor([2., 3.]), classes=tensor([0, 1]))
     """
 
     scores: Tensor
@@ -83,6 +94,16 @@ class Target(ABC):
     Attributes:
         linear: whether the scores of given classes are linear in the output. The copies that a method makes are then
             scored by their gradient, else by what `fixed` gives.
+
+    Example:
+        >>> class Difference(Target):
+        ...     def score(self, output, info=UNKNOWN):
+        ...         return Scores(output[:, 1] - output[:, 0], torch.ones(len(output), dtype=torch.int64))
+        ...
+        ...     def text(self):
+        ...         return "class 1 over class 0"
+        >>> Difference(), Difference()(torch.tensor([[1.0, 4.0]])).tolist()
+        (<target: class 1 over class 0>, [3.0])
     """
 
     linear: bool = True
@@ -122,7 +143,12 @@ class Target(ABC):
         return self
 
     def notes(self, output: ModelOutput, info: OutputInfo = UNKNOWN) -> tuple[str, ...]:
-        """Sentences for the user on what this target means for this output."""
+        """Sentences for the user on what this target means for this output.
+
+        Args:
+            output: of the model.
+            info: what is known of it.
+        """
         return ()
 
     def nodes_read(self, info: OutputInfo) -> "frozenset[int] | None":
@@ -228,18 +254,50 @@ def class_scores(logits: Tensor, which: Any, info: OutputInfo) -> Scores:
     return Scores(logits.gather(1, classes[:, None])[:, 0], classes)
 
 
+_TAKEN = "were taken for classes"
+
+
 def class_notes(output: ModelOutput, info: OutputInfo) -> tuple[str, ...]:
     """What to say where entries of an output are taken for classes, and may be something else."""
-    entries = output.tensor.shape[1:]
+    entries, nodes, notes = output.tensor.shape[1:], info.node_count, notes_of_probabilities(output)
     # Names of classes say what the entries are.
-    if len(entries) == 1 and entries[0] == info.node_count > 1 and not info.classes:
+    if len(entries) != 1 or nodes < 2 or entries[0] % nodes or not entries[0] or info.classes:
+        return notes
+    steps = entries[0] // nodes
+    if steps == 1:
         return (
-            *notes_of_probabilities(output),
-            f"The output has {entries[0]} entries, as many as there are nodes, and they were taken for classes. Where "
-            "they are values of nodes, give Forecast(node, horizon=1, layout='b n'); where they are classes, name them "
-            "by `classes`.",
+            *notes,
+            f"The output has {nodes} entries, as many as there are nodes, and they {_TAKEN}. Where they "
+            "are values of nodes, give Forecast(node, horizon=1, layout='b n'); where they are classes, name them by "
+            "`classes`.",
         )
-    return notes_of_probabilities(output)
+    # Any even number of classes has as many for each of two nodes.
+    if nodes == 2:
+        return notes
+    return (
+        *notes,
+        f"The output has {entries[0]} entries, {steps} times as many as there are nodes, and they "
+        f"{_TAKEN}. Where they are forecasts of {steps} steps, give Forecast(node, horizon, layout='b (t n)'), or "
+        "'b (n t)' where the steps of a node lie beside each other; where they are classes, name them by `classes`.",
+    )
+
+
+def refuse_classes_of_windows(notes: Sequence[str], nodes: int) -> None:
+    """Refuses to take values of nodes for classes where nobody asked for a class, and samples are windows of a series.
+
+    Args:
+        notes: of the explanation, see `class_notes`.
+        nodes: how many there are.
+
+    Raises:
+        InputError: with the target to give.
+    """
+    if any(_TAKEN in note for note in notes):
+        raise InputError(
+            f"target: got none, and the model gives a number for each of {nodes} nodes of windows of a series; "
+            "expected which one is explained, such as target=Forecast(node, horizon=1). Where the numbers are classes, "
+            "give target=Predicted()."
+        )
 
 
 def class_index(which: int | str, names: Sequence[str], count: int) -> int:

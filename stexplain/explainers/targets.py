@@ -73,7 +73,11 @@ class PerSample(Target):
         return all(target.linear for target in self.targets)
 
     def fixed(self, classes: "int | Sequence[int]") -> Target:
-        """See `Target.fixed`."""
+        """See `Target.fixed`.
+
+        Raises:
+            InputError: where there is not one class per target.
+        """
         each = [classes] * len(self.targets) if isinstance(classes, int) else classes
         if len(each) != len(self.targets):
             raise InputError(f"classes: got {len(each)}; expected one of each of {len(self.targets)} targets.")
@@ -132,7 +136,11 @@ class Custom(Target):
         return self.score_output(ModelOutput(output, len(output)), info)
 
     def score_output(self, output: ModelOutput, info: OutputInfo = UNKNOWN) -> Scores:
-        """See `Target.score_output`."""
+        """See `Target.score_output`.
+
+        Raises:
+            InputError: where the function gives something else than one score per sample.
+        """
         scores = self.function(output.raw)
         # One number for the one sample of a model that knows no batches.
         if isinstance(scores, Tensor) and scores.ndim == 0 and output.samples == 1:

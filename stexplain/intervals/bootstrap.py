@@ -1,6 +1,5 @@
 """Confidence intervals over samples, which may come in groups."""
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,9 +15,7 @@ from stexplain.intervals.shares import limits_of_unlike, share_ends, unseen_shar
 from stexplain.intervals.studentised import spread, studentised_ends
 from stexplain.intervals.units import FEWEST, too_few
 
-# Resamples per block of weights. This bounds memory and changes no number.
-_BLOCK = 64
-# How far a value may lie outside of its bounds.
+# How far a value may lie outside of its bounds, as a share of their distance.
 _ROUNDING = 1e-9
 
 
@@ -36,6 +33,11 @@ class Interval(_Ends):
         low: the lower end.
         high: the upper end.
         reason: why the ends are NaN, where they are; not a part of the tuple.
+
+    Example:
+        >>> value, low, high = interval(np.arange(20.0))
+        >>> value, low < value < high, interval([1.0, 2.0]).reason
+        (9.5, True, 'too few samples: 2')
     """
 
     reason: str = ""
@@ -96,7 +98,7 @@ def interval(
         samples, or groups, have one.
 
     Raises:
-        InputError: if values or groups are not one per sample, or an argument is out of range.
+        InputError: if values or groups are not one per sample, a value is infinite, or an argument is out of range.
 
     Example:
         >>> found = interval(np.ones(8))
@@ -109,23 +111,27 @@ def interval(
         'too few groups: 2'
     """
     every = np.asarray(values, np.float64)
+    if every.ndim == 2:
+        raise InputError(
+            f"values has shape {every.shape}; expected [b], one number per sample. Of a table give one column after "
+            "the other: {name: interval(table[name]) for name in table}."
+        )
     check_shape("values", every.shape, "b")
+    _refuse_infinite("values", every)
     known = ~np.isnan(every)
     codes = group_codes(groups, len(every))[known]
     present = every[known]
-    # Where every sample is a group of its own, samples are independent.
-    grouped = groups is not None and len(np.unique(codes)) < len(codes)
+    grouped = groups is not None and _share_groups(codes)
     # A score may leave its bounds by a rounding error.
+    room = 0.0 if bounds is None else _ROUNDING * (bounds[1] - bounds[0])
     if bounds is not None and not (
-        bounds[0] < bounds[1] and (bounds[0] - _ROUNDING <= present).all() and (present <= bounds[1] + _ROUNDING).all()
+        bounds[0] < bounds[1] and (bounds[0] - room <= present).all() and (present <= bounds[1] + room).all()
     ):
         raise InputError(f"bounds: got {bounds}; expected (smallest, largest) possible value, around all values.")
     # A share that is counted needs no bootstrap: its distribution is known.
     if not grouped and len(present) >= FEWEST and bounds in (None, (0, 1)) and np.isin(present, (0.0, 1.0)).all():
         _check_arguments(resamples, confidence)
         return Interval(float(present.mean()), *share_ends(int(present.sum()), len(present), confidence))
-    # Where groups are known and few, the reason speaks of groups, also where each has one sample.
-    grouped = grouped or (groups is not None and len(present) < FEWEST)
     return _of_units(present, np.ones(len(present)), codes, grouped, seed, resamples, confidence, bounds)
 
 
@@ -143,7 +149,7 @@ def ratio_interval(
     """The ratio of two sums over samples and its confidence interval, made as that of a mean; see `interval`.
 
     Args:
-        numerator: one per sample, ``[n]``.
+        numerator: one per sample, ``[n]``; NaN, here or in the denominator, excludes a sample.
         denominator: one per sample, ``[n]``.
         groups: see `interval`.
         seed: of the draws.
@@ -152,10 +158,10 @@ def ratio_interval(
         bounds: the smallest and the largest possible ratio; none: not known.
 
     Returns:
-        NaN if the denominators sum to zero.
+        NaN if the denominators sum to zero. NaN ends, with the reason, as of `interval`.
 
     Raises:
-        InputError: if the two differ in length, or an argument is out of range.
+        InputError: if the two differ in length, hold infinite numbers, or an argument is out of range.
 
     Example:
         >>> found = ratio_interval([1.0, 2.0, 3.5, 4.0, 5.0], [2.0, 4.0, 6.0, 8.0, 10.0])
@@ -165,9 +171,12 @@ def ratio_interval(
     above, below = np.asarray(numerator, np.float64), np.asarray(denominator, np.float64)
     sizes = check_shape("numerator", above.shape, "b")
     check_shape("denominator", below.shape, "b", **sizes)
-    return _of_units(
-        above, below, group_codes(groups, len(above)), groups is not None, seed, resamples, confidence, bounds
-    )
+    _refuse_infinite("numerator", above)
+    _refuse_infinite("denominator", below)
+    known = ~(np.isnan(above) | np.isnan(below))
+    codes = group_codes(groups, len(above))[known]
+    grouped = groups is not None and _share_groups(codes)
+    return _of_units(above[known], below[known], codes, grouped, seed, resamples, confidence, bounds)
 
 
 def not_negative(found: Interval) -> Interval:
@@ -217,41 +226,29 @@ def _around(value: float) -> tuple[float, float]:
     return min(0.0, 2 * value), max(0.0, 2 * value)
 
 
+def _share_groups(codes: NDArray[np.intp]) -> bool:
+    """Whether any samples share a group: where each is a group of its own, samples are independent.
+
+    Of too few samples it is said, too, as the reason why there is no interval then speaks of groups.
+    """
+    return len(np.unique(codes)) < max(len(codes), FEWEST)
+
+
+def _refuse_infinite(name: str, values: NDArray[np.float64]) -> None:
+    infinite = np.flatnonzero(np.isinf(values))
+    if len(infinite):
+        row = int(infinite[0])
+        raise InputError(
+            f"{name}: got {values[row]} for sample {row}; expected finite numbers, which have a mean, or NaN for a "
+            "sample without any."
+        )
+
+
 def _check_arguments(resamples: int, confidence: float) -> None:
     if resamples < 1:
         raise InputError(f"resamples: got {resamples}; expected at least 1.")
     if not 0 < confidence < 1:
         raise InputError(f"confidence: got {confidence}; expected a share between 0 and 1, such as 0.95.")
-
-
-def resampling_weights(count: int, *, seed: int, resamples: int) -> Iterator[NDArray[np.intp]]:
-    """How often each resample draws each of `count` samples: blocks ``[rows, count]``, `resamples` rows in all."""
-    if resamples < 1:
-        raise InputError(f"resamples: got {resamples}; expected at least 1.")
-    random = np.random.default_rng(seed)
-    for start in range(0, resamples, _BLOCK):
-        drawn = random.integers(0, count, (min(_BLOCK, resamples - start), count))
-        # One bincount serves all rows: each row counts in bins of its own, from row * count on.
-        rows = np.arange(len(drawn))[:, None] * count
-        yield np.bincount((drawn + rows).ravel(), minlength=drawn.size).reshape(drawn.shape)
-
-
-def quantiles(draws: NDArray[Any], confidence: float) -> NDArray[np.float64]:
-    """The ends ``[2, ...]`` of the central interval of draws ``[resamples, ...]``; NaN draws are excluded.
-
-    Raises:
-        InputError: if confidence is not in (0, 1).
-    """
-    if not 0 < confidence < 1:
-        raise InputError(f"confidence: got {confidence}; expected a share between 0 and 1, such as 0.95.")
-    tail = (1 - confidence) / 2
-    # nanquantile warns about all-NaN slices, such as a class without samples; they stay NaN without a warning.
-    present = ~np.isnan(draws).all(axis=0)
-    ends: NDArray[np.float64] = np.full((2, *draws.shape[1:]), np.nan)
-    if present.ndim == 0:
-        return np.nanquantile(draws, [tail, 1 - tail], axis=0) if present else ends
-    ends[:, present] = np.nanquantile(draws[:, present], [tail, 1 - tail], axis=0)
-    return ends
 
 
 def widened(value: float, low: float, high: float, units: int, confidence: float) -> tuple[float, float]:

@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from stexplain.checking.words import shown
 from stexplain.errors import InputError
 
+_OF_MISSING = ("nan", "NaT", "<NA>")
+"""What numpy and pandas make of a missing label among others that are text."""
+
 
 def group_codes(groups: Any, count: int) -> NDArray[np.intp]:
     """The group of every sample as a number from 0, ``[count]``, in the order in which the labels sort.
@@ -36,8 +39,13 @@ def group_codes(groups: Any, count: int) -> NDArray[np.intp]:
     return codes
 
 
-def group_names(groups: Any, count: int) -> NDArray[Any]:
+def group_names(groups: Any, count: int, name: str = "groups") -> NDArray[Any]:
     """The outermost label of every sample, ``[count]``, as it was given; see `group_codes`.
+
+    Args:
+        groups: see `group_codes`.
+        count: how many samples there are.
+        name: of the argument, for messages.
 
     Raises:
         InputError: where there is not one label per sample, or a label is missing.
@@ -50,26 +58,50 @@ def group_names(groups: Any, count: int) -> NDArray[Any]:
         labels = np.asarray(groups)
     except (ValueError, TypeError, RuntimeError) as error:  # of unequal lengths; a tensor that numpy cannot take
         raise InputError(
-            f"groups: got {shown(groups)}, of which there is no array; expected a label per sample, [{count}], or "
+            f"{name}: got {shown(groups)}, of which there is no array; expected a label per sample, [{count}], or "
             f"nested ones, [{count}, levels], outermost first."
         ) from error
     if labels.ndim not in (1, 2) or len(labels) != count or 0 in labels.shape[1:]:
         raise InputError(
-            f"groups: got shape {labels.shape}; expected a label per sample, [{count}], or nested ones, "
+            f"{name}: got shape {labels.shape}; expected a label per sample, [{count}], or nested ones, "
             f"[{count}, levels], outermost first."
         )
     outer = labels if labels.ndim == 1 else labels[:, 0]
     # A missing label would make one group of all samples without one, which nobody meant.
-    missing = outer != outer if outer.dtype.kind in "fO" else np.zeros(count, bool)
-    missing = missing | np.array([label is None for label in outer], bool) if outer.dtype.kind == "O" else missing
-    if np.any(missing):
+    missing = np.flatnonzero(_missing(outer))
+    if len(missing):
+        row = int(missing[0])
+        text = f", but {str(outer[row])!r}" if outer.dtype.kind == "U" else ""
         raise InputError(
-            f"groups: got no label for sample {int(np.argmax(missing))}; expected one for each. Name its group, or "
-            "leave the sample out."
+            f"{name}: got no label for sample {row}{text}; expected one for each. Name its group, or leave the sample "
+            "out."
         )
     # Labels of several types do not sort; their text does, and equal labels have equal texts.
     named: NDArray[Any] = outer.astype(str) if outer.dtype.kind == "O" else outer
     return named
+
+
+def is_missing(label: Any) -> bool:
+    """Whether a label is none: None, NaN and the like, or the text that a table makes of them.
+
+    Example:
+        >>> [is_missing(label) for label in (None, float("nan"), "nan", "none", 0)]
+        [True, True, True, False, False]
+    """
+    if label is None or isinstance(label, str):
+        return label in (None, *_OF_MISSING)
+    try:
+        return bool(label != label)
+    except TypeError:  # pandas' NA is neither equal to itself nor unequal
+        return True
+
+
+def _missing(labels: NDArray[Any]) -> NDArray[np.bool_]:
+    if labels.dtype.kind == "O":
+        return np.array([is_missing(label) for label in labels], np.bool_)
+    # NaN and NaT are not equal to themselves.
+    found: NDArray[np.bool_] = np.isin(labels, _OF_MISSING) if labels.dtype.kind == "U" else labels != labels
+    return found
 
 
 def group_sums(values: NDArray[np.float64], codes: NDArray[np.intp]) -> NDArray[np.float64]:

@@ -73,11 +73,12 @@ def limits_of_unlike(
     smallest, largest = bounds
     if (below <= 0).any():
         return smallest, largest
-    # Equal ratios of unequal sizes may differ by a rounding error.
-    values, which, counts = np.unique(np.round(above / below, 12), return_inverse=True, return_counts=True)
+    # Equal ratios of unequal sizes may differ by a rounding error, which is small beside the range of what is possible.
+    place = np.round((above / below - smallest) / (largest - smallest), 12)
+    values, which, counts = np.unique(place, return_inverse=True, return_counts=True)
     common = int(counts.argmax())
     unlike = which != common
     size = max(1.0, float(below[unlike].mean() / below.mean())) if unlike.any() else 1.0
     share = min(1.0, size * share_ends(int(unlike.sum()), len(above), confidence)[1])
-    value = float(values[common])
+    value = smallest + float(values[common]) * (largest - smallest)
     return value - share * (value - smallest), value + share * (largest - value)

@@ -29,10 +29,9 @@ def valid_importance(name: str, values: Any, valid: Any = None) -> tuple[NDArray
         InputError: if shapes do not fit, or a value at a valid position is NaN or infinite.
     """
     # Both attributes tell an explanation from a pandas table, which has `values` alone.
-    if hasattr(values, "values") and hasattr(values, "valid"):
+    if hasattr(values, "values") and hasattr(values, "present"):
         # Of an explanation only what was observed: a gap of a sensor is no importance of zero.
-        known = values.present if hasattr(values, "present") else values.valid
-        values, valid = values.values, known if valid is None else valid
+        values, valid = values.values, values.present if valid is None else valid
     importance = as_numbers(name, values).astype(np.float64)
     mask = None if valid is None else as_numbers("valid", valid).astype(np.bool_)
     if importance.ndim == 3:

@@ -27,6 +27,8 @@ def call_of(
     valid: Any,
     shared: Mapping[str, Any] | None,
     per_sample: Mapping[str, Any] | None,
+    *,
+    observed: Any = None,
 ) -> ModelCall:
     """How to call a model: what is given, else what an explanation remembers of its own call.
 
@@ -36,6 +38,7 @@ def call_of(
         valid: see `ModelCall`.
         shared: see `ModelCall`; an argument that is given replaces the remembered one of its name.
         per_sample: see `shared`.
+        observed: see `ModelCall`.
 
     Example:
         >>> call = ModelCall({"inputs": "b t n", "chunk": 8}, shared={"scale": 1.0})
@@ -61,8 +64,18 @@ def call_of(
         {**{name: value for name, value in known.shared.items() if name not in named}, **(shared or {})},
         {**{name: value for name, value in known.per_sample.items() if name not in named}, **(per_sample or {})},
         known.stream,
-        known.observed,
+        known.observed if observed is None else observed,
     )
+
+
+def refuse_observed(x: Any, observed: Any) -> None:
+    """Refuses a missing-value mask beside samples of a dataset, which bring their own.
+
+    Raises:
+        InputError: with what to do.
+    """
+    if observed is not None and isinstance(x, Sample | Batch):
+        raise observed_twice(x)
 
 
 def unlabelled(model_input: ModelInput, x: Tensor) -> Batch:
@@ -113,9 +126,8 @@ def as_batch(
             "x: got a dict of streams; expected a tensor, a Sample or a Batch. Give the streams as channels of one "
             "tensor, to a model that takes them apart."
         )
+    refuse_observed(x, observed)
     if isinstance(x, Sample | Batch):
-        if observed is not None:
-            raise observed_twice(x)
         batch = caller.preprocess(x)
         # True: nothing is padding, which a batch says by itself.
         return batch if valid is None or valid is True else replace(batch, valid=torch.as_tensor(valid))

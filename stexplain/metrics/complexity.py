@@ -28,6 +28,11 @@ class Complexity(Result):
     Attributes:
         scores: for each of `SCORES` one number per sample, ``[n]``; NaN for a sample whose map is zero
             everywhere, which is excluded.
+
+    Example:
+        >>> maps = [[[[1.0, 1.0, 0.0, 0.0]]], [[[1.0, 0.0, 0.0, 0.0]]]]
+        >>> complexity(maps).to_frame()[["score", "value", "samples"]].values.tolist()
+        [['sparsity', 0.625, 2], ['gini', 0.625, 2], ['entropy', 0.25, 2]]
     """
 
     scores: dict[str, NDArray[np.float64]]
@@ -38,7 +43,7 @@ class Complexity(Result):
     def interval(
         self, score: str, *, groups: Any = None, seed: int = 0, resamples: int = 1000, confidence: float = 0.95
     ) -> Interval:
-        """The mean over samples with its bootstrap interval."""
+        """The mean of `score` over samples with its bootstrap interval; see `stexplain.metrics.interval`."""
         return interval(
             entry_of("score", score, self.scores), groups=groups, seed=seed, resamples=resamples, confidence=confidence
         )
@@ -46,7 +51,7 @@ class Complexity(Result):
     def to_frame(
         self, *, groups: Any = None, seed: int = 0, resamples: int = 1000, confidence: float = 0.95
     ) -> pd.DataFrame:
-        """A row per score: ``score, value, low, high, samples, excluded``."""
+        """A row per score: ``score, value, low, high, samples, excluded``; see `stexplain.metrics.interval`."""
         options: dict[str, Any] = {"groups": groups, "seed": seed, "resamples": resamples, "confidence": confidence}
         return pd.DataFrame(
             [
@@ -110,6 +115,9 @@ def sparsity(values: Any, valid: Any = None, *, threshold: float = 0.01) -> NDAr
 
     Returns:
         ``[B]``, in [0, 1); NaN for a map that is zero everywhere.
+
+    Raises:
+        InputError: as of `complexity`.
 
     Example:
         >>> sparsity([[[[8.0, 0.0, -2.0, 4.0]]]], threshold=0.5).tolist()

@@ -47,6 +47,13 @@ class DeletionCurve(Charted):
         method: the name of the explainer; empty if values were given.
         target: the target that was scored, in words.
         of_class: whether scores are of a class; else, as of a forecast, what matters may move them either way.
+
+    Example:
+        >>> model = nn.Sequential(nn.Flatten(), nn.Linear(2, 1, bias=False))
+        >>> _ = nn.init.ones_(model[1].weight)
+        >>> curve = deletion_curve(model, torch.ones(1, 2), [[[[3.0, 1.0]]]], steps=2, baseline="zero", inputs="b n")
+        >>> curve.share.tolist(), curve.score[:, 0].tolist()
+        ([0.0, 0.5, 1.0], [2.0, 1.0, 0.0])
     """
 
     kind: str
@@ -233,6 +240,7 @@ def deletion_curve(
     probability: bool = False,
     seed: int = 0,
     valid: Any = None,
+    observed: Any = None,
     shared: Mapping[str, Any] | None = None,
     per_sample: Mapping[str, Any] | None = None,
     **options: Unpack[CallOptions],
@@ -271,6 +279,7 @@ def deletion_curve(
         seed: of the random orders, which depend on it and the names of the samples (their place in x, where they have
             none).
         valid: see `frozen_masked_model`.
+        observed: see `frozen_masked_model`.
         shared: see `frozen_masked_model`.
         per_sample: see `frozen_masked_model`.
         **options: how the model is called; see `frozen_masked_model`.
@@ -294,9 +303,8 @@ def deletion_curve(
         raise InputError(f"steps, repeats: got {steps} and {repeats}; expected at least 1 and 0.")
     target = as_target(target)
     share = np.linspace(0, 1, steps + 1)
-    with frozen_masked_model(
-        model, x, explanation=explanation, valid=valid, shared=shared, per_sample=per_sample, **options
-    ) as masked:
+    given: Any = {"valid": valid, "observed": observed, "shared": shared, "per_sample": per_sample}
+    with frozen_masked_model(model, x, explanation=explanation, **given, **options) as masked:
         # Fixed before anything is masked: a prediction that flips must lower the score, not change what is scored.
         fixed, classes = masked.fix_target(target)
         of_class = bool((classes >= 0).any())

@@ -11,9 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 from stexplain.axes import check_shape
 from stexplain.checking import checked
 from stexplain.errors import InputError, unknown
+from stexplain.explainers.explanation import Explanation
 from stexplain.intervals.bootstrap import Interval, interval
-from stexplain.metrics.arrays import sample_generator
+from stexplain.metrics.arrays import check_sample_ids, sample_generator
+from stexplain.metrics.masked_model import MaskedModel
 from stexplain.metrics.masking import beta_interval, mean_over_masking
+from stexplain.metrics.ranking import equal_but_for_rounding
 from stexplain.result import Charted
 
 SETS = ("highlighted", "least", "random")
@@ -34,7 +37,7 @@ def faithfulness(masking: ArrayLike, accuracy: ArrayLike) -> float:
         0 if nothing is lost; at most the sum of all m_i.
 
     Raises:
-        InputError: if the two differ in length, masking does not begin at 0, or a_0 is 0.
+        InputError: if the two differ in length, masking does not begin at 0, a_0 is 0, or an accuracy is none.
 
     Example:
         >>> faithfulness([0.0, 0.5, 1.0], [0.8, 0.8, 0.2])
@@ -48,6 +51,8 @@ def faithfulness(masking: ArrayLike, accuracy: ArrayLike) -> float:
         raise InputError(f"masking: got {m.tolist()}; expected shares in [0, 1], 0 first.")
     if not a[0] > 0:
         raise InputError(f"accuracy: got {a[0]} without masking; expected more than 0, because Eq. 7 divides by it.")
+    if not ((a >= 0) & np.isfinite(a)).all():
+        raise InputError(f"accuracy: got {a.tolist()}; expected one of at least 0 for each masking.")
     # Rounded, so that decimal inputs such as 0.8 - 0.2 give their decimal result.
     return round(float((m * np.abs(a[0] - a)).sum() / a[0]), 12)
 
@@ -57,9 +62,10 @@ def node_sets(importance: ArrayLike, count: int, random: np.random.Generator) ->
     """Three sets of nodes of one size: the most important, the least important and a random one.
 
     Args:
-        importance: of every node, ``[N]``; of equals, the lower index counts as the more important.
+        importance: of every node, ``[N]``; equals come in an order drawn at random, so that no node is preferred for
+            its place: of a map that is the same everywhere all three sets are random.
         count: how many nodes are in each set.
-        random: draws the random set.
+        random: draws the random set, and the order of equals.
 
     Returns:
         Node indices for each name in `SETS`.
@@ -80,13 +86,12 @@ def node_sets(importance: ArrayLike, count: int, random: np.random.Generator) ->
         )
     if not 1 <= count <= len(row):
         raise InputError(f"count: got {count}; expected between 1 and {len(row)} nodes.")
-    # A stable sort of the negative keeps equals in the order of their index.
-    order = np.argsort(-row, kind="stable")
-    return {
-        "highlighted": order[:count],
-        "least": order[len(row) - count :],
-        "random": random.choice(len(row), count, replace=False),
-    }
+    # Drawn first, so that the random set does not depend on how equals are drawn.
+    chosen = random.choice(len(row), count, replace=False)
+    row = equal_but_for_rounding(row[None], np.abs(row)[None])[0]
+    # lexsort sorts by its last key first.
+    order = np.lexsort((random.random(len(row)), -row))
+    return {"highlighted": order[:count], "least": order[len(row) - count :], "random": chosen}
 
 
 @checked
@@ -101,6 +106,12 @@ class MaskingCurve(Charted):
         baseline: the name of the baseline that nodes are moved towards.
         nodes: how many nodes each set has.
         unranked: how many samples have a predicted class without importance; they use the mean over classes.
+
+    Example:
+        >>> correct = {"highlighted": np.array([[True, True], [True, False]]), "random": np.ones((2, 2), bool)}
+        >>> curve = MaskingCurve(np.array([0.0, 1.0]), correct, ("a", "b"), "zero", nodes=1, unranked=0)
+        >>> curve.accuracy("highlighted").tolist(), curve.faithfulness("highlighted").value
+        ([1.0, 0.5], 0.5)
     """
 
     masking: NDArray[np.float64]
@@ -155,7 +166,7 @@ class MaskingCurve(Charted):
         resamples: int = 1000,
         confidence: float = 0.95,
     ) -> list[Interval]:
-        """The accuracy at each masking with its bootstrap interval over samples."""
+        """The `accuracy` of `which` at each masking, with intervals over samples; see `stexplain.metrics.interval`."""
         options: dict[str, Any] = {"groups": groups, "seed": seed, "resamples": resamples, "confidence": confidence}
         return [interval(row.astype(float), bounds=(0, 1), **options) for row in self._of(which)]
 
@@ -215,3 +226,28 @@ def node_masks(
         for which, nodes in node_sets(values, count, sample_generator(seed, name)).items():
             masks[which][row, nodes] = True
     return masks
+
+
+def importance_of_nodes(importance: Any, batch: Any, masked: MaskedModel) -> NDArray[np.float64]:
+    """The importance of the nodes of each sample, ``[B, N]``, of what `forecast_masking_curve` takes.
+
+    Args:
+        importance: an `Explanation`, a function of the batch, or numbers ``[N]``.
+        batch: as it was given.
+        masked: holds it.
+
+    Raises:
+        InputError: where it is of other samples or nodes.
+    """
+    samples, _, _, nodes = masked.observed.shape
+    if isinstance(importance, Explanation):
+        check_sample_ids("node_importance", importance.ids, masked.batch.ids)
+        rows = importance.nodes().to_numpy(np.float64)
+    elif callable(importance):
+        rows = np.asarray(importance(batch), np.float64)
+    else:
+        row = np.asarray(importance, np.float64)
+        check_shape("node_importance", row.shape, "n", n=nodes)
+        return np.broadcast_to(row, (samples, nodes))
+    check_shape("node_importance", rows.shape, "b n", b=samples, n=nodes)
+    return rows

@@ -42,6 +42,13 @@ class Fidelity(Result):
         ids: the names of the samples.
         method: the name of the explainer; empty if values were given.
         target: the target whose score is compared, in words.
+
+    Example:
+        >>> model = nn.Sequential(nn.Flatten(), nn.Linear(2, 2, bias=False))
+        >>> _ = model[1].weight.data.copy_(torch.tensor([[2.0, 0.0], [0.0, 1.0]]))
+        >>> result = fidelity(model, torch.ones(1, 2), [[[[1.0, 0.0]]]], share=[0.5], baseline="zero", inputs="b n")
+        >>> result.interval("plus", "accuracy")[0].value  # without node 0 another class is predicted
+        1.0
     """
 
     over: str
@@ -62,7 +69,7 @@ class Fidelity(Result):
         resamples: int = 1000,
         confidence: float = 0.95,
     ) -> list[Interval]:
-        """The mean over samples with its bootstrap interval, for each share.
+        """The mean of a `side` and `measure` over samples, for each share; see `stexplain.metrics.interval`.
 
         Raises:
             InputError: for an unknown side or measure.
@@ -128,7 +135,10 @@ class Fidelity(Result):
     def to_frame(
         self, *, groups: Any = None, seed: int = 0, resamples: int = 1000, confidence: float = 0.95
     ) -> pd.DataFrame:
-        """A row per side, measure and share: ``method, over, baseline, side, measure, share, value, low, high``."""
+        """A row per side, measure and share: ``method, over, baseline, side, measure, share, value, low, high``.
+
+        The interval is that of `stexplain.metrics.interval`.
+        """
         options: dict[str, Any] = {"groups": groups, "seed": seed, "resamples": resamples, "confidence": confidence}
         about = {"method": self.method, "over": self.over, "baseline": self.baseline}
         return pd.DataFrame(
@@ -155,8 +165,7 @@ class Fidelity(Result):
                 f"parts: got fidelities of different shares or measures: {shares}, {measures}; expected the same. Give "
                 "all of them the same `share` and kind of target."
             )
-        # [S, n] of every batch, joined along the samples.
-        joined = {
+        joined = {  # [S, n] of every batch, along the samples
             side: {
                 measure: np.concatenate([part.scores[side][measure] for part in parts], axis=1)
                 for measure in parts[0].scores[side]
@@ -184,10 +193,11 @@ def fidelity(
     share: Sequence[float] = (0.1, 0.2, 0.3, 0.5),
     over: Literal["nodes", "frames", "positions"] = "positions",
     baseline: "str | Baseline | Tensor | ArrayLike" = "mean",
-    ranking: Literal["signed", "magnitude"] = "signed",
+    ranking: Literal["signed", "magnitude"] | None = None,
     seed: int = 0,
     labels: ArrayLike | None = None,
     valid: Any = None,
+    observed: Any = None,
     shared: Mapping[str, Any] | None = None,
     per_sample: Mapping[str, Any] | None = None,
     **options: Unpack[CallOptions],
@@ -220,6 +230,7 @@ def fidelity(
         seed: breaks ties.
         labels: the class of each sample, ``[B]``, for the phenomenon; default: those of a `Sample` or `Batch`.
         valid: see `deletion_curve`.
+        observed: see `deletion_curve`.
         shared: see `deletion_curve`.
         per_sample: see `deletion_curve`.
         **options: see `deletion_curve`.
@@ -239,10 +250,15 @@ def fidelity(
     shares = np.asarray(share, np.float64)
     if shares.ndim != 1 or not len(shares) or not ((shares > 0) & (shares < 1)).all():
         raise InputError(f"share: got {list(share)}; expected shares between 0 and 1, such as [0.1, 0.2].")
-    with frozen_masked_model(
-        model, x, explanation=explanation, valid=valid, shared=shared, per_sample=per_sample, **options
-    ) as masked:
+    given: Any = {"valid": valid, "observed": observed, "shared": shared, "per_sample": per_sample}
+    with frozen_masked_model(model, x, explanation=explanation, **given, **options) as masked:
         label = masked.labels(labels) if focus == "phenomenon" and target is None else None
+        requested = None if target is None else as_target(target)
+        # Fixed on the unmasked samples, like the class that is predicted.
+        fixed = None if requested is None else masked.fix_target(requested)
+        if ranking is None:
+            # What lowers a score that is of no class matters as what raises it.
+            ranking = "signed" if fixed is None or bool((fixed[1] >= 0).any()) else "magnitude"
         # One ranking alone: fidelity is not compared with random orders.
         (rank,), count = masked.ranks(explanation, over=over, ranking=ranking, seed=seed, repeats=0)
         base = masked.baseline_values(baseline)
@@ -256,16 +272,16 @@ def fidelity(
             return masked.masked(most_important if side == 0 else ~most_important, base)
 
         copies = 1 + 2 * len(shares)
-        if target is None:
+        if requested is None or fixed is None:
             changes = _class_changes(masked, perturbed, copies, label, labels)
             text = "the predicted class" if focus == "model" else "the label"
         else:
-            target = as_target(target)
-            # Fixed on the unmasked samples, like the class in the other branch.
-            fixed, _ = masked.fix_target(target)
-            scores = masked.evaluate(perturbed, copies, lambda output, rows: masked.scores(fixed, output, rows).scores)
+            of_samples, _ = fixed
+            scores = masked.evaluate(
+                perturbed, copies, lambda output, rows: masked.scores(of_samples, output, rows).scores
+            )
             # Absolute, because a forecast may move either way.
-            changes, text = {"change": np.abs(scores[0] - scores[1:])}, target.text()
+            changes, text = {"change": np.abs(scores[0] - scores[1:])}, requested.text()
         ids = masked.batch.ids
     # The 2 S differences to the unmasked copy, split into the S of each side.
     sides = {

@@ -21,11 +21,11 @@ from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.results.joining import check_alike
 from stexplain.graph.checks import node_index
 from stexplain.intervals.bootstrap import Interval, not_negative, ratio_interval
-from stexplain.metrics.arrays import as_array, check_sample_ids, names_of
-from stexplain.metrics.calls import call_of, parts_of
-from stexplain.metrics.faithfulness import SETS, check_sets, faithfulness, node_masks
+from stexplain.metrics.arrays import as_array, names_of
+from stexplain.metrics.calls import call_of, parts_of, refuse_observed
+from stexplain.metrics.faithfulness import SETS, check_sets, faithfulness, importance_of_nodes, node_masks
 from stexplain.metrics.masked_model import MaskedModel, baseline_name
-from stexplain.metrics.masking import MASKINGS, beta_interval, mean_over_masking
+from stexplain.metrics.masking import MASKINGS, beta_interval, masking_steps, mean_over_masking
 from stexplain.result import Charted
 
 MEASURES = ("error", "change")
@@ -45,6 +45,14 @@ class ForecastMaskingCurve(Charted):
         ids: the names of the samples, n of them.
         baseline: the name of the baseline that nodes are moved towards.
         nodes: how many nodes each set has.
+
+    Example:
+        >>> last = type("Last", (nn.Module,), {"forward": lambda self, x: x[:, -1:]})
+        >>> x, y = torch.tensor([[[3.0, 5.0], [3.0, 5.0]]]), torch.tensor([[[4.0, 5.0]]])
+        >>> options = {"y": y, "layout": "b t n", "inputs": "b t n", "baseline": "zero"}
+        >>> curve = forecast_masking_curve(last(), x, [0.0, 1.0], nodes=1, masking=[1], **options)
+        >>> curve.curve("highlighted").tolist()  # the mean error at m = 0 and m = 1
+        [0.5, 3.0]
     """
 
     masking: NDArray[np.float64]
@@ -63,7 +71,12 @@ class ForecastMaskingCurve(Charted):
         return {"measure": "error", "unit": "forecast error", "title": "Faithfulness: error as nodes are masked"}
 
     def curve(self, which: str = "highlighted", measure: str = "error") -> NDArray[np.float64]:
-        """The mean over all observed targets of all samples at each masking, ``[A]``, in the units of the forecast."""
+        """The mean over all observed targets of all samples at each masking, ``[A]``, in the units of the forecast.
+
+        Args:
+            which: one of the sets that were masked.
+            measure: one of `MEASURES`.
+        """
         # A ratio of sums: a window in which few targets are observed weighs accordingly.
         total: NDArray[np.float64] = self._sums(which, measure).sum(axis=1) / self.counts.sum()
         return total
@@ -78,12 +91,12 @@ class ForecastMaskingCurve(Charted):
         resamples: int = 1000,
         confidence: float = 0.95,
     ) -> list[Interval]:
-        """The curve with bootstrap intervals over samples."""
+        """The `curve` of `which` and `measure` with intervals over samples; see `stexplain.metrics.ratio_interval`."""
         options: dict[str, Any] = {"groups": groups, "seed": seed, "resamples": resamples, "confidence": confidence}
         return [not_negative(ratio_interval(row, self.counts, **options)) for row in self._sums(which, measure)]
 
     def areas(self, which: str = "highlighted", measure: str = "error") -> NDArray[np.float64]:
-        """The mean of each sample's curve over m, ``[n]``: its area; NaN where no target of the sample is observed."""
+        """The mean over m of each sample's curve of `which` and `measure`, ``[n]``; NaN where no target is observed."""
         counts = np.where(self.counts, self.counts, np.nan)
         return mean_over_masking(self.masking, self._sums(which, measure) / counts)
 
@@ -115,7 +128,10 @@ class ForecastMaskingCurve(Charted):
     def to_frame(
         self, *, groups: Any = None, seed: int = 0, resamples: int = 1000, confidence: float = 0.95
     ) -> pd.DataFrame:
-        """A row per set, measure and masking: ``set, measure, masking, value, low, high, baseline, nodes``."""
+        """A row per set, measure and masking: ``set, measure, masking, value, low, high, baseline, nodes``.
+
+        The interval is that of `stexplain.metrics.ratio_interval`.
+        """
         options: dict[str, Any] = {"groups": groups, "seed": seed, "resamples": resamples, "confidence": confidence}
         return pd.DataFrame(
             [
@@ -178,6 +194,7 @@ def forecast_masking_curve(
     y: ArrayLike | None = None,
     layout: str | None = None,
     valid: Any = None,
+    observed: Any = None,
     shared: Mapping[str, Any] | None = None,
     per_sample: Mapping[str, Any] | None = None,
     **options: Unpack[CallOptions],
@@ -185,26 +202,24 @@ def forecast_masking_curve(
     """Masks nodes step by step and measures the forecast: the masking of Das & Ortega (Tables 1-2) for a forecaster.
 
     Nodes are masked in all frames, ``x -> (1 - m) x + m baseline``. The error is the mean of ``|y' - y|`` over all
-    observed targets of all samples, the change that of ``|y'(m) - y'(0)|`` over the same targets. Both are in the units
-    of the forecast, and are sums over all batches, so that how samples are batched does not matter.
+    observed targets of all samples, the change that of ``|y'(m) - y'(0)|``, in units of the forecast, however batched.
 
     Args:
         model: a forecaster.
         batches: of a `WindowedSeries`, or tensors in the model's own layout, or a single one; gone through once.
         node_importance: ``[N]``; or ``[B, N]`` as a function of the batch, such as
-            ``lambda batch: explain(batch, target=Forecast(3, 12)).nodes()``; or an `Explanation` of a single batch,
-            which remembers how the model was called.
+            ``lambda batch: explain(batch, target=Forecast(3, 12)).nodes()``; or an `Explanation` of a single batch.
         nodes: how many nodes are masked.
-        masking: the values of m; 0 is put first if it is missing.
+        masking: the values of m, ascending; 0 is put first if it is missing.
         at: the nodes whose forecasts are measured, by name or index; default: all.
         horizon: which steps ahead are measured, counted from 1; default: all.
         baseline: see `deletion_curve`.
         seed: of the random sets, which depend on it and the names of the samples.
         sets: only these of `SETS` are masked.
-        y: what was to be forecast for each sample, ``[n, H, N]``, in their order, NaN where it was not observed;
-            default: that of the batches.
+        y: what was to be forecast, ``[n, H, N]``, sample by sample, NaN where not observed; default: the batches'.
         layout: of the model's output, such as ``"b t n"``, where t is the horizon; default: `model.outputs`.
         valid: see `frozen_masked_model`; of all samples, in their order.
+        observed: see `frozen_masked_model`; of all samples, in their order.
         shared: see `frozen_masked_model`.
         per_sample: see `frozen_masked_model`; of all samples, in their order.
         **options: how the model is called; see `frozen_masked_model`.
@@ -221,19 +236,20 @@ def forecast_masking_curve(
         ([0.0, 2.0], [0.0, 2.0])
     """
     # m = 0 is always measured, because all others are compared with it.
-    steps = np.array([0.0, *[float(m) for m in masking if m != 0]])
+    steps = masking_steps(masking)
     check_sets(sets)
     sums: dict[str, dict[str, list[NDArray[np.float64]]]] = {which: {m: [] for m in MEASURES} for which in sets}
     counts: list[NDArray[np.int64]] = []
     ids: list[str] = []
-    call = call_of(node_importance, options, valid, shared, per_sample)
+    call = call_of(node_importance, options, valid, shared, per_sample, observed=observed)
     masked = MaskedModel(model, **call.options)
     for batch, part in parts_of(masked, batches, call):
+        refuse_observed(batch, observed)
         masked.load(batch, part)
-        truth, observed = _truth(masked, batch, None if y is None else as_array(y)[len(ids) :][: len(masked.batch)])
+        truth, known = _truth(masked, batch, None if y is None else as_array(y)[len(ids) :][: len(masked.batch)])
         # Before the model is frozen below: `node_importance` may be an explainer, which freezes it by itself.
         names = names_of(masked.batch.ids, len(ids))
-        masks = node_masks(_node_importance(node_importance, batch, masked), names, nodes, seed)
+        masks = node_masks(importance_of_nodes(node_importance, batch, masked), names, nodes, seed)
         steps_ahead, measured = _measured_targets(masked, truth.shape, at, horizon)
         with masked.frozen():
             base = masked.baseline_values(baseline)
@@ -241,13 +257,13 @@ def forecast_masking_curve(
                 masked, {which: masks[which] for which in sets}, base, steps, steps_ahead, measured, layout
             )
         # In two steps: NumPy would pair up two lists of indices, entry by entry.
-        truth, observed = (each[:, steps_ahead][:, :, measured] for each in (truth, observed))
-        counts.append(observed.sum((1, 2)))
+        truth, known = (each[:, steps_ahead][:, :, measured] for each in (truth, known))
+        counts.append(known.sum((1, 2)))
         ids += masked.batch.ids
         for which, forecasts in by_set.items():
             # [A, B, steps ahead, nodes] against [B, steps ahead, nodes], summed to [A, B].
-            sums[which]["error"].append((np.abs(forecasts - truth) * observed).sum((2, 3)))
-            sums[which]["change"].append((np.abs(forecasts - forecasts[0]) * observed).sum((2, 3)))
+            sums[which]["error"].append((np.abs(forecasts - truth) * known).sum((2, 3)))
+            sums[which]["change"].append((np.abs(forecasts - forecasts[0]) * known).sum((2, 3)))
     if not ids:
         raise InputError("batches: got none; expected at least one batch.")
     joined = {
@@ -273,22 +289,6 @@ def _truth(masked: MaskedModel, batch: Any, y: NDArray[Any] | None) -> tuple[NDA
     check_shape("y", y.shape, "b t n", b=len(masked.batch), n=masked.observed.shape[3])
     observed = np.isfinite(y)
     return np.where(observed, y, 0.0), observed
-
-
-def _node_importance(importance: Any, batch: Any, masked: MaskedModel) -> NDArray[np.float64]:
-    """The importance of the nodes of each sample, ``[B, N]``."""
-    samples, _, _, nodes = masked.observed.shape
-    if isinstance(importance, Explanation):
-        check_sample_ids("node_importance", importance.ids, masked.batch.ids)
-        rows = importance.nodes().to_numpy(np.float64)
-    elif callable(importance):
-        rows = np.asarray(importance(batch), np.float64)
-    else:
-        row = np.asarray(importance, np.float64)
-        check_shape("node_importance", row.shape, "n", n=nodes)
-        return np.broadcast_to(row, (samples, nodes))
-    check_shape("node_importance", rows.shape, "b n", b=samples, n=nodes)
-    return rows
 
 
 def _measured_targets(

@@ -1,7 +1,6 @@
 """Class importance: the mean importance of every node for every class, over correctly classified samples (Eq. 6)."""
 
-import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, overload
 
 import numpy as np
@@ -17,6 +16,7 @@ from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.model.options import ModelCall
 from stexplain.intervals.bootstrap import Interval, widened
 from stexplain.intervals.groups import group_names
+from stexplain.intervals.poisson import mean_ends, poisson_weights
 from stexplain.intervals.units import FEWEST, too_few
 from stexplain.result import Charted
 
@@ -31,6 +31,8 @@ class ClassImportance(Charted):
         psi[c, n] = mean over correctly classified samples of class c
                     of the mean over valid frames and instances of ReLU(H[m, t, n])
 
+    A sample in which a node was never observed tells nothing of that node: the mean is over those in which it was.
+
     Explanations are added batch by batch in constant memory, and importances of other shards can be merged; neither
     order nor shards change the result beyond float64 rounding. Intervals come from a Poisson bootstrap: the weight of a
     sample in each resample is a Poisson(1) draw that depends on the seed and the name of its group alone, or on its own
@@ -40,9 +42,9 @@ class ClassImportance(Charted):
         classes: names of the classes; the index is the label.
         nodes: names of the nodes.
         seed: of the bootstrap.
-        resamples: of the bootstrap; 0 for none. They take ``resamples x classes x N x 8`` bytes.
+        resamples: of the bootstrap; 0 for none. They take ``resamples x classes x N x 16`` bytes.
         parity: ``"das2022"``: the first instance only, and the mean over the layer's positions instead of over frames,
-            as in the authors' released code.
+            as in the authors' released code. A node that was not observed counts as zero there.
 
     Example:
         >>> importance = ClassImportance(["throw", "kick"], ["hand", "foot"])
@@ -73,10 +75,13 @@ class ClassImportance(Charted):
         """How the model was called for the first explanation, but for what belongs to its samples; none: unknown."""
         self.counts: NDArray[np.int64] = np.zeros(len(self.classes), np.int64)
         self._sums = np.zeros((len(self.classes), len(self.nodes)))
-        self._resampled_counts = np.zeros((resamples, len(self.classes)))
+        # In how many of the samples a node was observed.
+        self._observed = np.zeros(self._sums.shape, np.int64)
+        self._resampled_observed = np.zeros((resamples, *self._sums.shape))
         self._resampled_sums = np.zeros((resamples, *self._sums.shape))
-        # What is independent: the groups of each class, or its samples. Their number decides how wide an interval is.
-        self._units: list[set[bytes]] = [set() for _ in self.classes]
+        # What is independent: the groups of each class, or its samples, and in which of them each node was observed,
+        # [N]. Their number decides how wide an interval is.
+        self._units: list[dict[bytes, NDArray[np.bool_]]] = [{} for _ in self.classes]
 
     def update(
         self, explanation: Explanation, labels: ArrayLike, correct: ArrayLike | None = None, *, groups: Any = None
@@ -116,18 +121,19 @@ class ClassImportance(Charted):
             self.call = ModelCall(
                 explanation.call.options, shared=explanation.call.shared, stream=explanation.call.stream
             )
-        means = self._sample_means(explanation)
+        means, observed = self._sample_means(explanation)
         units = _units_of(explanation, means, groups)
         # Class by class, because `sums[label] += means` would add only one of several samples of a class.
         for index in np.unique(label[counted]):
             rows = np.flatnonzero(counted & (label == index))
             self.counts[index] += len(rows)
             self._sums[index] += means[rows].sum(axis=0)
+            self._observed[index] += observed[rows].sum(axis=0)
             if self.resamples:
                 # [samples, resamples]: sums and counts of every resample are kept, so that shards can be merged.
-                weights = np.stack([self._resample_weights(units[row]) for row in rows])
-                self._units[index].update(units[row] for row in rows)
-                self._resampled_counts[:, index] += weights.sum(axis=0)
+                weights = np.stack([poisson_weights(self.seed, units[row], self.resamples) for row in rows])
+                self._add_units(index, ((units[row], observed[row]) for row in rows))
+                self._resampled_observed[:, index] += weights.T @ observed[rows]
                 self._resampled_sums[:, index] += weights.T @ means[rows]
 
     def merge(self, other: "ClassImportance") -> None:
@@ -145,21 +151,29 @@ class ClassImportance(Charted):
         self.call = self.call or other.call
         self.counts += other.counts
         self._sums += other._sums
-        self._resampled_counts += other._resampled_counts
+        self._observed += other._observed
+        self._resampled_observed += other._resampled_observed
         self._resampled_sums += other._resampled_sums
         for index, units in enumerate(other._units):
-            self._units[index] |= units
+            self._add_units(index, units.items())
+
+    def _add_units(self, index: int, units: Iterable[tuple[bytes, NDArray[np.bool_]]]) -> None:
+        own = self._units[index]
+        for name, observed in units:
+            own[name] = own[name] | observed if name in own else observed
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """All that was added so far, as arrays that can be kept in a file; see `add_arrays`."""
-        units = [(index, unit.hex()) for index, each in enumerate(self._units) for unit in sorted(each)]
+        units = [(index, name, each[name]) for index, each in enumerate(self._units) for name in sorted(each)]
         return {
             "counts": self.counts,
             "sums": self._sums,
-            "resampled_counts": self._resampled_counts,
+            "observed": self._observed,
+            "resampled_observed": self._resampled_observed,
             "resampled_sums": self._resampled_sums,
-            "unit_classes": np.array([index for index, _ in units], np.int64),
-            "units": np.array([name for _, name in units], np.str_),
+            "unit_classes": np.array([index for index, _, _ in units], np.int64),
+            "units": np.array([name.hex() for _, name, _ in units], np.str_),
+            "unit_observed": np.array([each for _, _, each in units], np.bool_).reshape(-1, len(self.nodes)),
         }
 
     def add_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -168,39 +182,50 @@ class ClassImportance(Charted):
         Raises:
             InputError: if they are of other sizes.
         """
-        own = {"counts": self.counts, "sums": self._sums}
-        own |= {"resampled_counts": self._resampled_counts, "resampled_sums": self._resampled_sums}
+        own: dict[str, NDArray[Any]] = {"counts": self.counts, "sums": self._sums, "observed": self._observed}
+        own |= {"resampled_observed": self._resampled_observed, "resampled_sums": self._resampled_sums}
         # All are looked at before the first is added.
-        if lacking := [name for name in (*own, "unit_classes", "units") if name not in arrays]:
+        if lacking := [name for name in (*own, "unit_classes", "units", "unit_observed") if name not in arrays]:
             raise InputError(f"arrays: got {sorted(arrays)}; expected {lacking[0]!r} too, as `arrays` gives it.")
         for name, values in own.items():
             if np.shape(arrays[name]) != values.shape:
                 raise InputError(
                     f"arrays[{name!r}]: got shape {np.shape(arrays[name])}; expected {values.shape}, as of this one."
                 )
+        classes, units, observed = arrays["unit_classes"].tolist(), arrays["units"].tolist(), arrays["unit_observed"]
+        check_shape("units", arrays["units"].shape, "units", units=len(classes))
+        check_shape("unit_observed", observed.shape, "units n", units=len(classes), n=len(self.nodes))
         for name, values in own.items():
             values += arrays[name]
-        classes, units = arrays["unit_classes"].tolist(), arrays["units"].tolist()
-        check_shape("units", arrays["units"].shape, "units", units=len(classes))
-        for at, index in enumerate(classes):
-            self._units[index].add(bytes.fromhex(units[at]))
+        for index, unit, each in zip(classes, units, observed, strict=True):
+            self._add_units(index, [(bytes.fromhex(unit), each)])
 
     @property
     def psi(self) -> NDArray[np.float64]:
-        """Class importance, psi of Eq. 6, ``[classes, N]``; NaN for a class without a correctly classified sample."""
-        return _means(self._sums, self.counts)
+        """Class importance, psi of Eq. 6, ``[classes, N]``.
+
+        NaN where it is not known: for a class without a correctly classified sample, and for a node that was observed
+        in none of them.
+        """
+        return _means(self._sums, self._observed)
 
     @property
     def draws(self) -> NDArray[np.float64]:
         """`psi` in each resample, ``[resamples, classes, N]``."""
-        return _means(self._resampled_sums, self._resampled_counts)
+        return _means(self._resampled_sums, self._resampled_observed)
 
     @overload
     def interval(self, statistic: None = None, *, confidence: float = ...) -> NDArray[np.float64]: ...
     @overload
-    def interval(self, statistic: Callable[[NDArray[np.float64]], float], *, confidence: float = ...) -> Interval: ...
     def interval(
-        self, statistic: Callable[[NDArray[np.float64]], float] | None = None, *, confidence: float = 0.95
+        self, statistic: Callable[[NDArray[np.float64]], float], *, nodes: ArrayLike = ..., confidence: float = ...
+    ) -> Interval: ...
+    def interval(
+        self,
+        statistic: Callable[[NDArray[np.float64]], float] | None = None,
+        *,
+        nodes: ArrayLike | None = None,
+        confidence: float = 0.95,
     ) -> "NDArray[np.float64] | Interval":
         """The interval over samples or groups, of psi or of a statistic of it, such as contrastivity.
 
@@ -210,16 +235,17 @@ class ClassImportance(Charted):
             value - bias +- sqrt((t sd)^2 + bias^2)
 
         Noise in psi makes classes look different, so contrastivity of few samples is too large, and that of their
-        resamples is so once more: that is the bias. t has the degrees of the number of samples, or groups, of a class;
-        for a statistic of the class that has the fewest.
+        resamples is so once more: that is the bias. t has the degrees of the number of samples, or groups, of a class
+        in which the node was observed; for a statistic, of the class and node of the fewest.
 
         Args:
             statistic: from psi ``[classes, N]`` to a number; none: psi itself.
+            nodes: those that the statistic is of, by index; default: all that were observed.
             confidence: in (0, 1).
 
         Returns:
-            The ends ``[2, classes, N]``, NaN for a class of fewer than 5 samples or groups; or, for a statistic, its
-            value and ends, NaN with the reason where a class has fewer than 5.
+            The ends ``[2, classes, N]``, NaN for fewer than 5 samples or groups; or, for a statistic, its value and
+            ends, NaN with the reason where a class has fewer than 5, or a node of it was observed in fewer.
 
         Raises:
             InputError: if `resamples` is 0.
@@ -229,37 +255,37 @@ class ClassImportance(Charted):
                 "resamples: got 0; expected at least 1 for an interval. Give `resamples` to ClassImportance."
             )
         if statistic is None:
-            return self._psi_ends(confidence)
+            ends = mean_ends(self.psi, self.draws, self._units_of_nodes(), confidence)
+            # Importance is positive: the mean of ReLU.
+            return np.maximum(ends, 0.0)
         value = float(statistic(self.psi))
-        counts = [len(units) for units in self._units if units]
-        if not counts or min(counts) < FEWEST:
+        counts = self._units_of_nodes()
+        counts = counts if nodes is None else counts[:, np.asarray(nodes).reshape(-1)]
+        # What was never observed is part of no number.
+        fewest = int(counts[counts > 0].min(initial=np.iinfo(np.int64).max)) if counts.any() else 0
+        if fewest < FEWEST:
             grouped = any(unit.startswith(_GROUP) for units in self._units for unit in units)
-            return Interval(value, np.nan, np.nan, f"a class has {too_few(min(counts, default=0), grouped=grouped)}")
+            whole = any(0 < len(units) <= fewest for units in self._units) or not fewest
+            of = "a class has" if whole else "a node of a class was observed in"
+            return Interval(value, np.nan, np.nan, f"{of} {too_few(fewest, grouped=grouped)}")
         draws = np.array([statistic(draw) for draw in self.draws])
         draws = draws[~np.isnan(draws)]
         if not len(draws):
             return Interval(value, np.nan, np.nan, "no resample has the statistic")
         bias = float(draws.mean()) - value
         reach = float(norm.ppf((1 + confidence) / 2)) * float(draws.std())
-        _, reach = widened(0.0, -reach, reach, min(counts), confidence)
+        _, reach = widened(0.0, -reach, reach, fewest, confidence)
         # The bias is an estimate too: its size counts as a further error.
         reach = float(np.hypot(reach, bias))
         return Interval(value, value - bias - reach, value - bias + reach)
 
-    def _psi_ends(self, confidence: float) -> NDArray[np.float64]:
-        """The ends of psi ``[2, classes, N]``."""
-        ends: NDArray[np.float64] = np.full((2, *self._sums.shape), np.nan)
+    def _units_of_nodes(self) -> NDArray[np.int64]:
+        """In how many groups, or samples, of each class each node was observed, ``[classes, N]``."""
+        counts = np.zeros(self._sums.shape, np.int64)
         for index, units in enumerate(self._units):
-            if len(units) < FEWEST:
-                continue
-            draws = self.draws[:, index]
-            # A resample that drew no sample of the class has no psi.
-            error = draws[~np.isnan(draws[:, 0])].std(axis=0)
-            reach = float(norm.ppf((1 + confidence) / 2))
-            low, high = widened(0.0, -reach, reach, len(units), confidence)
-            # Importance is positive: the mean of ReLU.
-            ends[:, index] = np.maximum(self.psi[index] + np.outer([low, high], error), 0.0)
-        return ends
+            for observed in units.values():
+                counts[index] += observed
+        return counts
 
     def to_frame(self) -> pd.DataFrame:
         """`psi` as a table: a row per class, a column per node."""
@@ -278,9 +304,11 @@ class ClassImportance(Charted):
         low, high = table.min(axis=1), table.max(axis=1)
         return table.sub(low, axis=0).div((high - low).where(high > low, 1.0), axis=0)
 
-    def _sample_means(self, explanation: Explanation) -> NDArray[np.float64]:
+    def _sample_means(self, explanation: Explanation) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """The importance of the nodes of each sample, and which of them were observed in it; both ``[B, N]``."""
         if self.parity is None:
-            return explanation.nodes().to_numpy(np.float64)
+            observed: NDArray[np.bool_] = np.logical_or.reduce(explanation.present, axis=(1, 2))
+            return explanation.nodes().to_numpy(np.float64), observed
         if explanation.layer_values is None:
             raise InputError(
                 "parity: got 'das2022' for an explanation without a layer's values; expected one of a layer."
@@ -294,20 +322,13 @@ class ClassImportance(Charted):
         )
         weight = within.T / np.maximum(within.T.sum(axis=1, keepdims=True), 1)
         means: NDArray[np.float64] = np.einsum("btn,bt->bn", maps, weight)
-        return means
+        return means, np.ones(means.shape, np.bool_)
 
     @staticmethod
     def _starts(explanation: Explanation) -> range:
         """The first frame of each of the layer's T' positions in time."""
         assert explanation.layer_values is not None
         return range(0, explanation.layer_values.shape[2] * explanation.stride, explanation.stride)
-
-    def _resample_weights(self, key: bytes) -> NDArray[np.int64]:
-        """How often a sample counts in each resample, ``[resamples]``; samples of one key count together."""
-        # The hash, unlike Python's own, is the same in every process.
-        digest = hashlib.blake2b(f"{self.seed}:".encode() + key, digest_size=8).digest()
-        # Poisson(1) in place of drawing n of n: a sample's weight needs no other sample, so shards can be merged.
-        return np.random.default_rng(int.from_bytes(digest)).poisson(1.0, self.resamples)
 
 
 def _units_of(explanation: Explanation, means: NDArray[np.float64], groups: Any) -> list[bytes]:
@@ -321,6 +342,6 @@ def _units_of(explanation: Explanation, means: NDArray[np.float64], groups: Any)
 
 
 def _means(sums: NDArray[np.float64], counts: NDArray[np.int64] | NDArray[np.float64]) -> NDArray[np.float64]:
-    # A class without samples has no mean.
-    means: NDArray[np.float64] = sums / np.where(counts, counts, np.nan)[..., None]
+    # Of no samples there is no mean.
+    means: NDArray[np.float64] = sums / np.where(counts, counts, np.nan)
     return means

@@ -36,6 +36,12 @@ class Localisation(Result):
     Attributes:
         scores: for each of `OVER` and each of `SCORES`, one number per sample ``[B]``; NaN for a sample of which
             no valid position is in the ground truth, or all are: it is excluded.
+
+    Example:
+        >>> truth = np.array([[[[True, False, False]]], [[[False, False, False]]]])  # the second has no cause
+        >>> result = localisation([[[[3.0, 1.0, 2.0]]], [[[1.0, 2.0, 3.0]]]], truth)
+        >>> result.scores["nodes"]["auroc"].tolist(), result.excluded("nodes")
+        ([1.0, nan], 1)
     """
 
     scores: dict[str, dict[str, NDArray[np.float64]]]
@@ -53,7 +59,7 @@ class Localisation(Result):
         resamples: int = 1000,
         confidence: float = 0.95,
     ) -> Interval:
-        """The mean over samples with its interval; `groups`: see `stexplain.metrics.interval`."""
+        """The mean of a `score` `over` nodes, frames or positions; see `stexplain.metrics.interval`."""
         # Information and entropy are sums; all other scores are shares.
         bounds = None if score in ("information", "entropy") else (0.0, 1.0)
         options: dict[str, Any] = {"groups": groups, "seed": seed, "resamples": resamples, "confidence": confidence}
@@ -66,7 +72,10 @@ class Localisation(Result):
     def to_frame(
         self, *, groups: Any = None, seed: int = 0, resamples: int = 1000, confidence: float = 0.95
     ) -> pd.DataFrame:
-        """A row per axis (`OVER`) and score: ``over, score, value, low, high, samples, excluded``."""
+        """A row per axis (`OVER`) and score: ``over, score, value, low, high, samples, excluded``.
+
+        The interval is that of `stexplain.metrics.interval`.
+        """
         options: dict[str, Any] = {"groups": groups, "seed": seed, "resamples": resamples, "confidence": confidence}
         return pd.DataFrame(
             [

@@ -25,7 +25,7 @@ from stexplain.explainers.model.perturb import with_baseline
 from stexplain.explainers.outputs.model_output import ModelOutput
 from stexplain.explainers.targets import Scores, Target
 from stexplain.metrics.arrays import as_array, check_sample_ids, names_of, valid_importance
-from stexplain.metrics.calls import call_of, unlabelled
+from stexplain.metrics.calls import call_of, refuse_observed, unlabelled
 from stexplain.metrics.masking import mask_nodes
 from stexplain.metrics.ranking import aggregate, ranking_values, ranks, to_positions
 
@@ -255,6 +255,7 @@ def frozen_masked_model(
     *,
     explanation: Any = None,
     valid: Any = None,
+    observed: Any = None,
     shared: Mapping[str, Any] | None = None,
     per_sample: Mapping[str, Any] | None = None,
     **options: Unpack[CallOptions],
@@ -268,6 +269,8 @@ def frozen_masked_model(
             explained one is masked, else all at once.
         explanation: where it is an `Explanation`, the model is called as it was for that, but for what is given here.
         valid: the padding mask, ``[B, M, T]``; default: that of the samples, else all frames.
+        observed: of a tensor, its missing-value mask, ``[B, M, T, N]``, or ``[B, T, N]`` of one instance; default: that
+            of the explanation, else all was observed.
         shared: further arguments of the model's forward by name, the same for all samples, such as
             ``{"edge_index": edges}``.
         per_sample: further arguments of the model's forward by name, each with B entries along its first axis.
@@ -278,7 +281,8 @@ def frozen_masked_model(
     Raises:
         InputError: if the samples or an argument do not fit, or chunk is below one.
     """
-    call = call_of(explanation, options, valid, shared, per_sample)
+    refuse_observed(x, observed)
+    call = call_of(explanation, options, valid, shared, per_sample, observed=observed)
     masked = MaskedModel(model, **call.options)
     masked.load(x, call)
     with masked.frozen():

@@ -1,5 +1,6 @@
 """Masking: nodes are moved from their values towards a baseline; beta sums the losses, and has an interval."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,28 @@ from scipy.stats import norm
 from stexplain.axes import check_shape
 from stexplain.errors import InputError
 from stexplain.intervals.bootstrap import Interval, ratio_interval
+from stexplain.intervals.groups import group_codes, group_sums
 
 MASKINGS = tuple(tenth / 10 for tenth in range(10))
 """The values of m, where none are given: 0 to 0.9."""
 # A step counts as a change to the other side where chance alone gives it once in a hundred.
 _LEVEL = 0.99
+
+
+def masking_steps(masking: Sequence[float]) -> NDArray[np.float64]:
+    """The values of m at which a curve is measured, ``[A]``: 0 first, which all others are compared with.
+
+    Raises:
+        InputError: where they are no shares in ascending order: areas go from one to the next, and Eq. 7 counts each.
+
+    Example:
+        >>> masking_steps([0.5, 1]).tolist()
+        [0.0, 0.5, 1.0]
+    """
+    steps = np.array([0.0, *[float(m) for m in masking if m != 0]])
+    if not ((np.diff(steps) > 0).all() and steps[-1] <= 1):
+        raise InputError(f"masking: got {list(masking)}; expected shares from 0 to 1 in ascending order, each once.")
+    return steps
 
 
 def mask_nodes(x: torch.Tensor, baseline: torch.Tensor, nodes: torch.Tensor, masking: float) -> torch.Tensor:
@@ -109,9 +127,11 @@ def beta_interval(
     options = {"groups": groups, "seed": seed, "resamples": resamples}
     if signed:
         return ratio_interval(masking @ losses, unmasked, confidence=confidence, **options)
-    sums, n = losses.sum(axis=1), losses.shape[1]
-    # The spread of a sum over samples; a step at which all samples do the same has none, and its sign is sure.
-    noise = losses.std(axis=1) * np.sqrt(n)
+    # By what is independent: of samples of one group the sum varies by more than that of as many others.
+    units = losses if groups is None else group_sums(losses.T, group_codes(groups, losses.shape[1])).T
+    sums, n = units.sum(axis=1), units.shape[1]
+    # The spread of a sum over units; a step at which all of them do the same has none, and its sign is sure.
+    noise = units.std(axis=1) * np.sqrt(n)
     turned = np.where(sums < -float(norm.ppf(_LEVEL)) * noise, -1.0, 1.0)
     found = ratio_interval((masking * turned) @ losses, unmasked, confidence=confidence, **options)
     return Interval(published, max(found.low, 0.0), max(found.high, published), found.reason)

@@ -18,11 +18,11 @@ from stexplain.explainers.model.model_input import Signals, Streams
 from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.targets import Predicted
 from stexplain.metrics.arrays import as_array, names_of
-from stexplain.metrics.calls import call_of, parts_of
+from stexplain.metrics.calls import call_of, parts_of, refuse_observed
 from stexplain.metrics.faithfulness import SETS, MaskingCurve, check_sets, node_masks
 from stexplain.metrics.importance import ClassImportance
 from stexplain.metrics.masked_model import MaskedModel, baseline_name
-from stexplain.metrics.masking import MASKINGS
+from stexplain.metrics.masking import MASKINGS, masking_steps
 
 # Of clips that are given as such.
 _BATCH = 64
@@ -41,6 +41,7 @@ def masking_curve(
     sets: Sequence[str] = SETS,
     labels: ArrayLike | None = None,
     valid: Any = None,
+    observed: Any = None,
     shared: Mapping[str, Any] | None = None,
     per_sample: Mapping[str, Any] | None = None,
     **options: Unpack[CallOptions],
@@ -55,15 +56,16 @@ def masking_curve(
         model: any classifier, of logits ``[B, K]`` or of a single logit.
         batches: batches, or tensors in the model's own layout, or a single one, gone through once; or `Clips`, which
             are masked in batches. For whole datasets see `stexplain.metrics.dataset`.
-        class_importance: psi of Eq. 6, ``[classes, N]``; NaN for classes that have none. A `ClassImportance` remembers
-            how the model was called, but for `valid` and `per_sample`.
+        class_importance: psi of Eq. 6, ``[classes, N]``; NaN for classes and nodes that have none. A
+            `ClassImportance` remembers how the model was called, but for `valid` and `per_sample`.
         nodes: how many nodes are masked.
-        masking: the values of m; 0 is put first if it is missing.
+        masking: the values of m, ascending; 0 is put first if it is missing.
         baseline: see `deletion_curve`.
         seed: of the random sets.
         sets: only these of `SETS` are masked.
         labels: the class of each sample, ``[n]``, in their order; default: the labels of the batches.
         valid: see `frozen_masked_model`; of all samples, in their order.
+        observed: see `frozen_masked_model`; of all samples, in their order.
         shared: see `frozen_masked_model`.
         per_sample: see `frozen_masked_model`; of all samples, in their order.
         **options: how the model is called; see `ModelCaller`.
@@ -80,7 +82,8 @@ def masking_curve(
     """
     chosen = {"": (class_importance, sets)}
     towards = {"": baseline}
-    more: Any = {"labels": labels, "valid": valid, "shared": shared, "per_sample": per_sample, **options}
+    masks = {"valid": valid, "observed": observed}
+    more: Any = {"labels": labels, **masks, "shared": shared, "per_sample": per_sample, **options}
     found = curves_of_importances(model, batches, chosen, towards, nodes=nodes, masking=masking, seed=seed, **more)
     return found[""][""]
 
@@ -100,6 +103,7 @@ def curves_of_importances(
     seed: int = 0,
     labels: ArrayLike | None = None,
     valid: Any = None,
+    observed: Any = None,
     shared: Mapping[str, Any] | None = None,
     per_sample: Mapping[str, Any] | None = None,
     **options: Unpack[CallOptions],
@@ -119,6 +123,7 @@ def curves_of_importances(
         seed: of the random sets.
         labels: the class of each sample.
         valid: the padding mask.
+        observed: the missing-value mask.
         shared: further arguments of the model's forward.
         per_sample: the same, with an entry per sample.
         **options: how the model is called.
@@ -129,7 +134,7 @@ def curves_of_importances(
     if isinstance(batches, Clips):
         batches = batches.batches(_BATCH)
     # Accuracy without masking, a_0 of Eq. 7, is always measured.
-    steps = np.array([0.0, *[float(m) for m in masking if m != 0]])
+    steps = masking_steps(masking)
     # Looked up before the loop: a misspelt name fails at once.
     for baseline in baselines.values():
         as_baseline(baseline)
@@ -137,12 +142,13 @@ def curves_of_importances(
     classes = min(len(one.importance) for one in chosen)
     refuse_booleans("labels", labels, classes)
     remembered = [one for one, _ in importances.values() if isinstance(one, ClassImportance)]
-    call = call_of(remembered[0].call if remembered else None, options, valid, shared, per_sample)
+    call = call_of(remembered[0].call if remembered else None, options, valid, shared, per_sample, observed=observed)
     masked = MaskedModel(model, **call.options)
     correct: dict[str, list[NDArray[np.bool_]]] = {name: [] for name in baselines}
     ids: list[str] = []
     unranked = [0] * len(chosen)
     for batch, part in parts_of(masked, batches, call):
+        refuse_observed(batch, observed)
         # One copy per forward pass, so that how samples are batched decides how much memory is used.
         masked.load(batch, part, at_once=1)
         for one in chosen:
@@ -195,13 +201,31 @@ class _Choice(NamedTuple):
         check_sets(sets)
         maps = np.asarray(importance.psi if isinstance(importance, ClassImportance) else importance, np.float64)
         check_shape("class_importance", maps.shape, "k n")
-        ranked: NDArray[np.bool_] = np.logical_and.reduce(~np.isnan(maps), axis=1)
+        known = ~np.isnan(maps)
+        ranked: NDArray[np.bool_] = np.logical_or.reduce(known, axis=1)
         if not ranked.any():
             raise InputError(
                 "class_importance: got NaN in every class; expected at least one class to choose nodes by."
             )
-        # A class without importance (never predicted correctly) takes the mean over the other classes.
-        return cls(name, np.where(ranked[:, None], maps, maps[ranked].mean(axis=0)), ranked, sets)
+        # A class without importance (never predicted correctly) takes the mean over the other classes, and so does one
+        # for a node that was observed in others alone. A node that was observed in none is NaN, and in no set.
+        count = known.sum(axis=0)
+        means = np.where(known, maps, 0.0).sum(axis=0) / np.where(count, count, np.nan)
+        return cls(name, np.where(known, maps, means), ranked, sets)
+
+    def masks(self, classes: NDArray[np.int64], ids: Sequence[str], nodes: int, seed: int) -> list[NDArray[np.bool_]]:
+        """The nodes of each set for samples that are predicted to be of some classes, ``[B, N]`` each."""
+        known: NDArray[np.bool_] = ~np.logical_or.reduce(np.isnan(self.importance), axis=0)
+        if nodes > known.sum() and not known.all():
+            raise InputError(
+                f"nodes: got {nodes}; expected at most {int(known.sum())}: no sample has an observation of the other "
+                f"{int((~known).sum())}, so that nothing is known of their importance."
+            )
+        masks = {which: np.zeros((len(classes), len(known)), np.bool_) for which in self.sets}
+        chosen = node_masks(self.importance[np.ix_(classes, known)], ids, nodes, seed)
+        for which, mask in masks.items():
+            mask[:, known] = chosen[which]
+        return list(masks.values())
 
 
 def _predictions(
@@ -229,8 +253,8 @@ def _predictions(
         )
     sets: list[Tensor] = []
     for one in chosen:
-        masks = node_masks(one.importance[unmasked[0]], names, nodes, seed)
-        sets += [torch.from_numpy(masks[which]).to(masked.batch.x.device) for which in one.sets]
+        masks = one.masks(unmasked[0], names, nodes, seed)
+        sets += [torch.from_numpy(mask).to(masked.batch.x.device) for mask in masks]
     rest = len(steps) - 1
     predicted = {}
     for name, baseline in towards.items():

@@ -13,6 +13,8 @@ OVER = ("nodes", "frames", "positions")
 """What is ranked: nodes, frames, or positions, that is nodes at frames."""
 RANKINGS = ("signed", "magnitude")
 """What counts as important: evidence for the target, or the absolute value."""
+# How far sums of the same float32 numbers may differ; other means of such numbers differ by more.
+_ROUNDING = 1e-12
 
 
 def aggregate(
@@ -47,8 +49,35 @@ def aggregate(
     # Of [B, M, T, N], average over instances and frames, or over instances and nodes.
     axes = (1, 2) if over == "nodes" else (1, 3)
     count = valid.sum(axes)
-    means: NDArray[np.float64] = values.sum(axes) / np.maximum(count, 1)
-    return means, count > 0
+    means, sizes = (each.sum(axes) / np.maximum(count, 1) for each in (values, np.abs(values)))
+    return equal_but_for_rounding(means, sizes), count > 0
+
+
+def equal_but_for_rounding(means: NDArray[np.float64], sizes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Means of which those are equal, and so tied, that differ by the rounding of their sums alone.
+
+    Of a map that is the same everywhere, nodes with gaps of several lengths would else have a rank.
+
+    Args:
+        means: ``[B, L]``.
+        sizes: the means of absolute values, ``[B, L]``, which say how large the rounding may be.
+
+    Example:
+        >>> means = np.array([[0.1, 0.3 / 3, (0.1 + 0.1 + 0.1) / 3]])
+        >>> len(set(means[0].tolist())), len(set(equal_but_for_rounding(means, means)[0].tolist()))
+        (3, 1)
+    """
+    if not means.shape[1]:
+        return means
+    order = np.argsort(means, axis=1, kind="stable")
+    ordered, size = (np.take_along_axis(each, order, 1) for each in (means, sizes))
+    begins = np.ones(means.shape, np.bool_)
+    begins[:, 1:] = np.diff(ordered) > _ROUNDING * np.maximum(size[:, 1:], size[:, :-1])
+    # Each has the value of the first of its run.
+    first = np.maximum.accumulate(np.where(begins, np.arange(means.shape[1]), 0), axis=1)
+    equal = np.empty_like(means)
+    np.put_along_axis(equal, order, np.take_along_axis(ordered, first, 1), 1)
+    return equal
 
 
 def to_positions(entries: NDArray[Any], over: str, shape: tuple[int, ...]) -> NDArray[Any]:

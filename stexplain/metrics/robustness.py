@@ -39,6 +39,11 @@ class Sensitivity(Result):
             sample whose map is zero everywhere, which is excluded.
         ids: the names of the samples.
         method: the name of the explainer.
+
+    Example:
+        >>> found = Sensitivity(np.array([[0.1, 0.2], [0.3, 0.1]]), ("a", "b"), "ours")
+        >>> found.maximum.tolist(), found
+        ([0.3, 0.2], <Sensitivity of 2 samples by ours, 2 draws; to_frame() has all>)
     """
 
     changes: NDArray[np.float64]
@@ -62,7 +67,7 @@ class Sensitivity(Result):
     def interval(
         self, *, groups: Any = None, seed: int = 0, resamples: int = 1000, confidence: float = 0.95
     ) -> Interval:
-        """The mean of `maximum` over samples with its bootstrap interval."""
+        """The mean of `maximum` over samples with its bootstrap interval; see `stexplain.metrics.interval`."""
         return interval(self.maximum, groups=groups, seed=seed, resamples=resamples, confidence=confidence)
 
     @classmethod
@@ -94,6 +99,7 @@ def sensitivity_max(
     draws: int = 10,
     seed: int = 0,
     valid: Any = None,
+    observed: Any = None,
     shared: Mapping[str, Any] | None = None,
     per_sample: Mapping[str, Any] | None = None,
 ) -> Sensitivity:
@@ -121,6 +127,7 @@ def sensitivity_max(
         draws: how many perturbations.
         seed: of the perturbations.
         valid: see `Explainer`'s call.
+        observed: see `Explainer`'s call. What was not observed is not perturbed.
         shared: see `Explainer`'s call.
         per_sample: see `Explainer`'s call.
 
@@ -138,7 +145,7 @@ def sensitivity_max(
         raise InputError(f"draws: got {draws}; expected at least 1.")
     # Preprocessed before noise is added; without `sampling` the explainer does not preprocess it again.
     arguments: dict[str, Any] = {"shared": shared, "per_sample": per_sample}
-    samples = _Samples(explainer, x, valid, arguments)
+    samples = _Samples(explainer, x, valid, observed, arguments)
     batch = samples.batch
     target = as_target(target)
     perturbed = perturbed_signals(
@@ -227,18 +234,20 @@ class _Samples:
         x: what the explainer is given of them.
     """
 
-    def __init__(self, explainer: Explainer, x: Signals | Streams, valid: Any, arguments: Mapping[str, Any]):
+    def __init__(
+        self, explainer: Explainer, x: Signals | Streams, valid: Any, observed: Any, arguments: Mapping[str, Any]
+    ):
         self.explainer, self.valid, self.arguments = explainer, valid, arguments
         self.streams: PackedStreams | None = None
         if not isinstance(x, Mapping):
             # Preprocessed before noise is added; without `sampling` the explainer does not preprocess it again.
-            self.batch = replace(as_batch(explainer, x, valid, **arguments), sampling=None)
-            # The mask of a batch is its own.
+            self.batch = replace(as_batch(explainer, x, valid, observed=observed, **arguments), sampling=None)
+            # The masks of a batch are its own.
             self.x: Signals | Streams = self.batch
             self.valid = None
             return
         with self._frozen():
-            prepared = explainer._prepare(x, valid, **self._named)
+            prepared = explainer._prepare(x, valid, observed=observed, **self._named)
             self.batch = unlabelled(prepared, explainer.inputs.to_batch(prepared.x, **prepared.sizes))
             self.streams, self.x = explainer._streams, x
 

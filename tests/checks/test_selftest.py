@@ -1,4 +1,4 @@
-"""Every explainer of the package passes its self-test; explainers and models that are broken fail the right test."""
+"""Every explainer of the package passes its self-test; models of any kind are asked what they can be asked."""
 
 import json
 import threading
@@ -9,13 +9,13 @@ import pytest
 import torch
 from torch import nn
 
-from stexplain.checks.selftest import SelfTest, SelfTestError, selftest
+from stexplain.checks.selftest import SelfTest, selftest
 from stexplain.checks.subject import Check
-from stexplain.data.samples import Batch
 from stexplain.errors import InputError
-from stexplain.explainers.explainer import Explainer, Maps
+from stexplain.explainers.explainer import Explainer
 from stexplain.explainers.methods import Motion, Random
 from stexplain.explainers.methods.baselines.base import BaselineExplainer
+from stexplain.explainers.methods.gradient.expected_fall import ExpectedFall
 from stexplain.explainers.methods.gradient.input_gradient import InputGradient
 from stexplain.explainers.methods.gradient.integrated_gradients import IntegratedGradients
 from stexplain.explainers.methods.layer.grad_cam import STGGradCAM
@@ -25,90 +25,19 @@ from stexplain.explainers.methods.perturbation.temporal_rescaling import Tempora
 from stexplain.explainers.model.inspection import unwrapped
 from stexplain.explainers.rebind import renumbered, with_model
 from stexplain.explainers.targets import Class, Custom, Forecast, Margin, PerSample, Predicted
-from stexplain.graph import STGraph
-from stexplain.nn.stgcn import STGCN
+from tests.checks.tested import batch, model
 from tests.explainers.every_explainer import EXPLAINERS
 from tests.explainers.small_models import PlainSTGCN, signals
 
-GRAPH = STGraph.from_edges("abcd", [("a", "b"), ("b", "c"), ("b", "d")], center="b", groups={"arm": ["a", "b"]})
 
+@pytest.mark.parametrize(("named", "kind"), [("InputGradient", InputGradient), (None, ExpectedFall)])
+def test_an_explainer_is_given_by_its_name_or_not_at_all(named, kind):
+    def result(explainer):
+        return selftest(model(), explainer, batch(), draws=1).to_frame().to_csv()
 
-def model(padding="masked"):
-    """As if trained: all weights differ, edge importance and statistics included."""
-    torch.manual_seed(0)
-    made = STGCN(GRAPH, classes=3, channels=(4, 4), strides=(1, 2), temporal_kernel=3, padding=padding)
-    for name, value in made.state_dict().items():
-        if name.endswith(("running_var", "importance")):
-            value.uniform_(0.5, 1.5)
-        elif value.is_floating_point():
-            value.normal_(0, 0.5)
-    return made.double()
-
-
-def batch(samples=3):
-    valid = torch.ones(samples, 2, 8, dtype=torch.bool)
-    valid[0, 1] = False
-    valid[1, :, 6:] = False
-    x = signals(samples, 2, 8, 4, 3).double() * valid[..., None, None]
-    return Batch(x, valid, torch.zeros(samples, dtype=torch.int64), ("one", "two", "three")[:samples])
-
-
-class Broken(InputGradient):
-    """An explainer whose map is spoilt in one way."""
-
-    def _maps_of_targets(self, model_input, score_fns):
-        return [
-            Maps(self.spoilt(maps.values, model_input), maps.scores)
-            for maps in super()._maps_of_targets(model_input, score_fns)
-        ]
-
-
-class Mixing(Broken):
-    def spoilt(self, values, model_input):
-        return values / values.sum()
-
-
-class Numbered(Broken):
-    def spoilt(self, values, model_input):
-        return values * torch.arange(1, values.shape[3] + 1)
-
-
-class Padded(Broken):
-    def spoilt(self, values, model_input):
-        return values / values.shape[2]
-
-
-class Wavering(Broken):
-    def spoilt(self, values, model_input):
-        return values * torch.rand(values.shape)
-
-
-class Sighted(Broken):
-    """Looks at the signals, not at the model."""
-
-    def spoilt(self, values, model_input):
-        return self.inputs.to_batch(model_input.x, **model_input.sizes).norm(dim=-1)
-
-
-class Hooking(Broken):
-    def spoilt(self, values, model_input):
-        self.model.register_forward_hook(lambda *_: None)
-        return values
-
-
-class Training(Broken):
-    """Leaves a gradient on a parameter."""
-
-    def spoilt(self, values, model_input):
-        first = next(self.model.parameters())
-        first.grad = torch.ones_like(first)
-        return values
-
-
-class Added(STGGradCAM):
-    def _maps_of_targets(self, model_input, score_fns):
-        maps = super()._maps_of_targets(model_input, score_fns)
-        return [Maps(each.values, each.scores, each.layer_values + 1, each.stride) for each in maps]
+    assert result(named) == result(kind)
+    with pytest.raises(InputError, match="unknown method 'InputGradien'. Did you mean 'InputGradient'"):
+        selftest(model(), "InputGradien", batch())
 
 
 @pytest.mark.parametrize("kind", EXPLAINERS, ids=lambda kind: kind.__name__)
@@ -123,48 +52,6 @@ def test_every_explainer_passes(kind):
     assert ("CAM identity" in applicable) is (kind.__name__ in ("STGGradCAM", "HiResCAM"))
     complete = ("STGGradCAM", "HiResCAM", "IntegratedGradients", "OwenValueSampling", "ShapleyValueSampling")
     assert ("completeness" in applicable) is (kind.__name__ in complete)
-
-
-@pytest.mark.parametrize(
-    ("broken", "tests"),
-    [
-        (Mixing, {"batch independence", "chunk independence", "equation"}),
-        (Numbered, {"node permutation", "equation"}),
-        (Padded, {"padding invariance", "equation"}),
-        (
-            Wavering,
-            {
-                "deterministic",
-                "batch independence",
-                "chunk independence",
-                "node permutation",
-                "padding invariance",
-                "equation",
-            },
-        ),
-        (Sighted, {"parameter randomisation", "equation", "known models"}),
-        (Hooking, {"model restored"}),
-        (Training, {"model restored"}),
-        (Added, {"CAM identity", "completeness", "equation"}),
-    ],
-)
-def test_a_broken_explainer_fails_the_right_test(broken, tests):
-    result = selftest(model(), broken, batch())
-    assert set(result.failed) == tests
-    assert not result.passed
-    with pytest.raises(SelfTestError, match="failed"):
-        result.raise_for_failure()
-
-
-def test_a_class_that_refuses_other_models_without_a_word_is_said_not_to_be_checked():
-    class Choosy(InputGradient):
-        def __init__(self, model, **options):
-            if not isinstance(model, STGCN):
-                raise TypeError
-            super().__init__(model, **options)
-
-    result = selftest(model(), Choosy, batch())
-    assert result["known models"].why == "Choosy cannot be made of a model alone: TypeError"
 
 
 def test_an_explainer_that_is_given_is_copied_with_its_options_and_its_block():
@@ -316,20 +203,6 @@ def test_a_model_that_cannot_be_copied_is_tested_as_far_as_it_can_be():
     assert result["parameter randomisation"].passed is None
     assert "cannot be copied" in result["parameter randomisation"].why
     assert result["model restored"].passed
-
-
-class Setting(Broken):
-    """Leaves something on the model, outside of a forward pass."""
-
-    def spoilt(self, values, model_input):
-        self.model.seen = values
-        return values
-
-
-def test_an_attribute_that_is_left_on_a_model_is_seen():
-    result = selftest(model(), Setting, batch(), draws=1)
-    assert result.failed == ("model restored",)
-    assert "attributes of STGCN" in result["model restored"].why
 
 
 def test_options_go_to_the_class_of_an_explainer_alone():

@@ -99,12 +99,20 @@ def test_one_probability_is_noted_as_it_looks():
         (lambda x: torch.stack([x, x], 1), stx.Forecast(1, 1, layout="b m t n"), "2 instances"),
         (lambda x: torch.stack([x, x], 1), stx.NodeClass(1, 1, layout="b m n c"), "2 instances"),
         (lambda x: x.sum(1)[:, :2], stx.Forecast(0, 1), r"Of logits, give Class\(...\) or Predicted\(\)"),
-        (lambda x: x.flatten(1), stx.Forecast(0, 1, layout="b (t n)"), "`graph`"),
     ],
 )
 def test_nothing_is_taken_unasked(function, target, words):
     with pytest.raises(InputError, match=words):
         explained("InputGradient", function, target)
+
+
+def test_a_flattened_forecast_has_as_many_nodes_as_the_input():
+    """Which are known without a graph, where the layout of the output is given."""
+    e = explained("InputGradient", lambda x: 2 * x.flatten(1), stx.Forecast(3, 2, layout="b (t n)"))
+    np.testing.assert_allclose(e.score, 2 * X[:, 1, 3], rtol=1e-6)
+    expected = np.zeros((4, 6, NODES))
+    expected[:, 1, 3] = 2
+    np.testing.assert_allclose(e.values[:, 0], expected, rtol=1e-6)
 
 
 def test_last_axes_of_one_entry_need_no_letter():

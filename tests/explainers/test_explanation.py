@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -251,3 +252,55 @@ def test_the_mask_of_a_batch_reaches_the_explanation() -> None:
         InputGradient(nn.Sequential(nn.Flatten(), nn.Linear(8, 2)), inputs="b m t n c")(x, target=Class(0)).observed
         is None
     )
+
+
+def test_what_is_not_said_is_not_known():
+    """A class of -1 is none, and a score of NaN none; arrays of any type are those of the fields."""
+    values = np.ones((2, 1, 3, 2))
+    e = Explanation(values, np.ones((2, 1, 3)), channels=np.ones((2, 1, 3, 2, 4)))
+    assert (e.targets.tolist(), e.targets.dtype) == ([-1, -1], np.int64)
+    assert np.isnan(e.score).all()
+    assert (e.padding_share.tolist(), e.padding_share.dtype, e.score.dtype) == ([0, 0], np.float32, np.float32)
+    assert (e.time.tolist(), e.time.dtype, e.time_unit, e.stride) == ([0, 1, 2], np.float64, "frame", 1)
+    assert (e.node_names, e.channel_names, e.ids) == (("0", "1"), ("0", "1", "2", "3"), ("", ""))
+    assert (e.values.dtype, e.valid.dtype, e.channels.dtype) == (np.float32, np.bool_, np.float32)
+    unknown = (e.layer_values, e.observed, e.standard_error, e.graph, e.call, dict(e.extra), e.layer, e.notes)
+    assert unknown == (None, None, None, None, None, {}, "", ())
+
+
+@pytest.mark.parametrize("name", ["channels", "standard_error", "layer_values", "observed"])
+@pytest.mark.parametrize("axis", [0, 1, 2, 3])
+def test_every_further_array_is_of_the_same_samples_instances_frames_and_nodes(name, axis):
+    shape = (2, 3, 4, 5)
+    values, valid, more = np.ones(shape), np.ones(shape[:3], bool), [6] * (name == "channels")
+    assert getattr(Explanation(values, valid, **{name: np.ones([*shape, *more])}), name).shape[:4] == shape
+    other = [size + (at == axis) for at, size in enumerate(shape)]
+    if name == "layer_values" and axis == 2:
+        # A layer has its own number of positions in time.
+        assert Explanation(values, valid, layer_values=np.ones(other)).layer_values.shape == (2, 3, 5, 5)
+        return
+    with pytest.raises(InputError, match=name):
+        Explanation(values, valid, **{name: np.ones([*other, *more])})
+
+
+@pytest.mark.parametrize(
+    ("measures", "unit", "with_output", "with_both"),
+    [
+        ("score", "score", "mph", "mph"),
+        ("size of score", "score", "mph", "mph"),
+        ("score per input", "score per unit of the input", "mph per unit of the input", "mph per degC"),
+        ("share", "share", "share", "share"),
+        ("", "importance", "importance", "importance"),
+    ],
+)
+def test_what_values_are_in(measures, unit, with_output, with_both):
+    e = Explanation(np.ones((1, 1, 2, 1)), np.ones((1, 1, 2), bool), measures=measures)
+    assert (e.unit(), e.unit("mph"), e.unit("mph", "degC")) == (unit, with_output, with_both)
+    known = replace(e, output_unit="mph", channel_units=["degC", "degC"])
+    assert known.channel_units == ("degC", "degC")
+    assert (known.unit(), known.unit("m", "s")) == (with_both, with_both.replace("mph", "m").replace("degC", "s"))
+    # Of channels in several units there is no one.
+    assert replace(known, channel_units=("degC", "")).unit() == with_output
+    # Values have a sign where their unit has one, or where one is below zero.
+    assert e.signed == (measures in ("score", "score per input"))
+    assert replace(e, values=-e.values).signed

@@ -44,10 +44,14 @@ METHODS = {
 }
 
 
-def maps(name: str, x: Tensor, baseline: Tensor, **units: "Tensor | float") -> np.ndarray:
+def explained(name: str, model: nn.Module, x: Tensor, baseline: Tensor) -> stx.Explanation:
     # By their names: else what is drawn follows from the signals.
     batch = stx.Batch(x, torch.ones(3, 1, 6, dtype=torch.bool), torch.zeros(3, dtype=torch.int64), tuple("abc"))
-    e = METHODS[name](Network(**units), baseline)(batch, target=stx.Class(1))
+    return METHODS[name](model, baseline)(batch, target=stx.Class(1))
+
+
+def maps(name: str, x: Tensor, baseline: Tensor, **units: "Tensor | float") -> np.ndarray:
+    e = explained(name, Network(**units), x, baseline)
     return e.values if e.channels is None else e.channels
 
 
@@ -74,3 +78,29 @@ def test_maps_are_in_units_of_the_score_or_do_not_depend_on_them(name):
     # A learned mask is of shares of the score; temporal rescaling is a product of two changes of it.
     power = 0 if "mask" in name else 2 if name == "temporal rescaling" else 1
     np.testing.assert_allclose(tripled, 3**power * plain, rtol=1e-4, atol=1e-6 * np.abs(plain).max())
+
+
+class FirstTwo(Network):
+    """Does not use what further channels there are."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x[..., :2])
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in METHODS if name not in ("learned mask, by channel", "expected fall")]
+)
+def test_a_channel_that_the_model_does_not_use_changes_nothing(name):
+    """Neither the map nor its standard error.
+
+    Of a mask for each channel the size counts over all of them; expected fall draws other numbers for more channels.
+    """
+    more = [torch.cat([one, signals(*one.shape[:-1], 1, seed=8).double()], -1) for one in (X, BASELINE)]
+    plain, other = explained(name, Network(), X, BASELINE), explained(name, FirstTwo(), *more)
+    for here, there in ((plain.values, other.values), (plain.standard_error, other.standard_error)):
+        assert (here is None) == (there is None)
+        if here is not None:
+            np.testing.assert_allclose(there, here, rtol=1e-4, atol=1e-6 * np.abs(here).max())
+    if plain.channels is not None:
+        np.testing.assert_allclose(other.channels[..., :2], plain.channels, rtol=1e-4, atol=1e-6)
+        assert not other.channels[..., 2].any()

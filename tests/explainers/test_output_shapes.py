@@ -199,3 +199,19 @@ def test_values_of_nodes_that_are_taken_for_classes_are_said():
         explained("InputGradient", lambda x: x[:, -1], stx.Forecast(1, horizon=1, layout="b n")),
     ):
         assert not any(words in note for note in quiet.notes)
+
+
+def test_flattened_forecasts_that_are_taken_for_classes_are_said():
+    """Three steps of every node, ``[b, (t n)]``, look like the logits of as many classes."""
+    words = "3 times as many as there are nodes"
+    flat = lambda x: x[:, -3:].flatten(1)  # noqa: E731
+    assert any(words in note for note in explained("InputGradient", flat, stx.Predicted()).notes)
+    e = explained("InputGradient", flat, stx.Forecast(1, horizon=2, layout="b (t n)"))
+    for quiet in (
+        explained("InputGradient", lambda x: flat(x)[:, 1:], stx.Predicted()),
+        explained("InputGradient", flat, stx.Predicted(), classes=list("abcdefghijklmno")),
+        e,
+    ):
+        assert not any(words in note for note in quiet.notes)
+    # What the note says to give reads the node and step that it names.
+    assert set(np.argwhere(e.values[0])[:, -1].tolist()) == {1}

@@ -209,3 +209,14 @@ def test_a_tuple_of_several_tensors_is_said_where_nothing_tells_which_is_meant()
     assert "returned a tuple of tensors of shapes (3, 4), (3, 3): its first was read" in e.notes[0]
     assert not InputGradient(model, inputs="b c t n", output=0)(x).notes
     assert not InputGradient(FeaturesAndLogits("logits", "shares").eval(), inputs="b c t n")(x).notes
+
+
+@pytest.mark.parametrize("method", [InputGradient, Occlusion])
+def test_a_tensor_that_mixes_samples_is_no_harm_where_nobody_reads_it(method):
+    """A loss by sample, less its mean over the batch, beside logits."""
+    model = Returns(lambda a, b: {"logits": a, "loss": (b - b.mean(0)).sum(1)})
+    x = signals(4, 4, 5, 2)
+    e = method(model, inputs="b t n c")(x, target=Class(1))
+    np.testing.assert_allclose(e.score, model(x)["logits"][:, 1], rtol=1e-5)
+    with pytest.raises(InputError, match="Samples influence each other"):
+        method(model, inputs="b t n c")(x, target=lambda y: y["loss"])

@@ -16,8 +16,8 @@ from stexplain.explainers import (
     STGGradCAM,
 )
 from stexplain.explainers.targets import Class, Predicted
+from tests.nn.small_stgcn import small
 from tests.nn.test_packing import alone, clips
-from tests.nn.test_stgcn import small
 
 BUILDERS = {
     "InputGradient": InputGradient,

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+import xarray
 from torch import nn
 
 from stexplain import Class, Explanation, InputGradient, ShapleyValueSampling, STGraph
@@ -163,3 +164,24 @@ def test_who_asks_for_a_chart_is_told_how_it_is_saved(tmp_path, name, way):
     with pytest.raises(InputError, match=way):
         e.save(tmp_path / name)
     assert not list(tmp_path.iterdir())
+
+
+def test_what_xarray_writes_by_default_is_named_and_its_remedy_works(tmp_path):
+    made = explanation()
+    (tmp_path / "four.nc").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(200))
+    with pytest.raises(DataError, match=r'netCDF 4.*expected netCDF 3.*to_netcdf\(path, engine="scipy"\)'):
+        Explanation.load(tmp_path / "four.nc")
+    made.save(tmp_path / "a.nc")
+    with xarray.open_dataset(tmp_path / "a.nc", engine="scipy") as dataset:
+        changed = dataset.load().assign_attrs(project="a study")
+    changed.to_netcdf(tmp_path / "three.nc", engine="scipy")
+    np.testing.assert_array_equal(Explanation.load(tmp_path / "three.nc").values, made.values)
+
+
+def test_a_file_of_another_version_is_not_read_by_halves(tmp_path):
+    made = explanation()
+    made.save(tmp_path / "a.nc")
+    with xarray.open_dataset(tmp_path / "a.nc", engine="scipy") as dataset:
+        dataset.load().assign_attrs(format=np.int32(2)).to_netcdf(tmp_path / "b.nc", engine="scipy")
+    with pytest.raises(DataError, match=r"the format is 2; this version reads format 1\. Another version"):
+        Explanation.load(tmp_path / "b.nc")

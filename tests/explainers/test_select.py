@@ -11,6 +11,7 @@ from stexplain.errors import InputError
 from stexplain.explainers import Calibration, Explanation
 from stexplain.explainers.results import select as select_module
 from stexplain.explainers.results.calibrated import bundled
+from stexplain.explainers.results.calibration import _binned
 
 SAMPLES = Path(__file__).with_name("calibrated")
 
@@ -44,6 +45,17 @@ def test_the_local_rate_is_that_of_the_two_distributions():
 def test_where_nothing_tells_positions_apart_the_set_is_empty():
     e, _ = samples(50, 1, signal=0)
     assert not e.select(0.1, calibration=Calibration.of(*samples(500, 0, signal=0))).any()
+
+
+def test_of_equally_important_positions_all_are_chosen_or_none():
+    e, truth = samples(300, 0)
+    calibration = Calibration.of(e, truth)
+    # In steps, as of a network that counts.
+    coarse = dataclasses.replace(samples(20, 1)[0], values=np.floor(samples(20, 1)[0].values))
+    chosen = coarse.select(0.2, calibration=calibration)
+    assert 0.01 < chosen.mean() < 0.2
+    for values, mask in zip(coarse.values, chosen, strict=True):
+        assert not set(values[mask]) & set(values[~mask])
 
 
 def test_a_larger_share_keeps_what_a_smaller_one_chose():
@@ -139,3 +151,37 @@ def test_bundled_calibrations_keep_their_promise_on_a_sample(calibration):
         # What is promised is an expectation, and is kept on others of its kind.
         assert known <= 1.25 * share
     assert sizes == sorted(sizes)
+
+
+def test_positions_of_equal_importance_have_one_rate_wherever_they_lie():
+    """By their order in the sample those that come last would be right for certain, half of all that they are."""
+    values = np.zeros((1, 1, 1000, 2))
+    values[..., 0] = 1.0
+    rates = []
+    for right in (slice(0, 500), slice(500, 1000), slice(0, 1000, 2)):
+        truth = np.zeros(values.shape, bool)
+        truth[0, 0, right, 0] = True
+        calibration = Calibration.of(Explanation(values, np.ones((1, 1, 1000), bool)), truth)
+        rates.append(calibration.at(np.array([0.0, 2.0])).tolist())
+    assert rates == [[1.0, 0.5]] * 3
+
+
+def test_bins_are_of_equal_count_but_for_equals():
+    x = np.array([0.0] * 50 + [*np.arange(1.0, 1951.0)])
+    at, shares, counts = _binned(x, x < 1000)
+    assert (at[0], counts[0], counts.sum()) == (0.0, 50, 2000)
+    assert set(counts[1:].tolist()) == {10}
+    assert (np.diff(at) > 0).all()
+    np.testing.assert_allclose((shares * counts).sum(), (x < 1000).sum())
+
+
+def test_what_is_no_calibration():
+    values = np.linspace(0, 1, 400).reshape(1, 1, 100, 4)
+    good = Calibration.of(Explanation(values, np.ones((1, 1, 100), bool)), values > 0.5).to_dict()
+    assert Calibration.from_dict(good).to_dict() == good
+    for changed in ({"importance": iter([1])}, {"wrong": ["a"]}, {"measured": [1]}, {"nodes": 3}):
+        with pytest.raises(InputError, match=r"^values: got a dict that is no calibration .*Calibration\.to_dict"):
+            Calibration.from_dict({**good, **changed})
+    for name in ("method", "importance", "measured"):
+        with pytest.raises(InputError, match=rf"^values: got a dict that is no calibration .*{name}"):
+            Calibration.from_dict({key: value for key, value in good.items() if key != name})

@@ -41,6 +41,13 @@ def test_scores_and_classes(target, scores, classes):
     assert result.classes.tolist() == classes
 
 
+def test_the_predicted_class_is_fixed_to_the_classes_that_are_given_and_is_itself_where_there_are_none():
+    predicted = Predicted()
+    assert predicted.fixed(-1) is predicted
+    fixed = [predicted.fixed(classes).score(OUTPUT).classes.tolist() for classes in (0, 1, 2, [2, 1])]
+    assert fixed == [[0, 0], [1, 1], [2, 2], [2, 1]]
+
+
 def test_a_part_of_a_batch_gets_its_own_classes():
     result = Class([0, 1, 2, 1]).score(OUTPUT, OutputInfo(rows=slice(2, 4), samples=4))
     assert result.classes.tolist() == [2, 1]
@@ -200,3 +207,68 @@ def test_a_bare_number_may_have_meant_a_node():
     assert Class(1).notes(output, info) == ()
     assert as_target(1).notes(output, OutputInfo(node_count=5)) == ()
     assert as_target("kick").notes(output, OutputInfo(node_count=3, classes=tuple(NAMES))) == ()
+
+
+@pytest.mark.parametrize(
+    ("entries", "nodes", "classes", "words"),
+    [
+        (3, 3, 0, "as many as there are nodes"),
+        (2, 2, 0, "as many as there are nodes"),
+        (6, 3, 0, "2 times as many as there are nodes"),
+        (9, 3, 0, "Where they are forecasts of 3 steps"),
+        # Any even number of classes has as many for each of two nodes; names of classes say what the entries are.
+        (4, 2, 0, None),
+        (3, 3, 3, None),
+        (6, 3, 6, None),
+        (4, 3, 0, None),
+        (2, 3, 0, None),
+        (3, 1, 0, None),
+        (3, 0, 0, None),
+    ],
+)
+def test_entries_that_may_be_of_nodes_are_said_to_be_taken_for_classes(entries, nodes, classes, words):
+    output = ModelOutput(torch.randn(2, entries, generator=torch.Generator().manual_seed(0)), 2)
+    info = OutputInfo(node_count=nodes, classes=tuple("abcdef"[:classes]))
+    notes = Predicted().notes(output, info)
+    assert len(notes) == (words is not None)
+    assert words is None or words in notes[0]
+
+
+def test_each_of_several_targets_gets_the_entries_of_its_own_sample():
+    """Where they list something for every sample of the batch themselves, also of a part of it."""
+    target = PerSample([Class([0, 1, 2]), Class([1, 2, 0]), Forecast(0, 1, minus=[1.0, 2.0, 4.0], layout="b n")])
+    output = torch.arange(9.0).view(3, 3)
+    whole = target.score(output)
+    assert (whole.scores.tolist(), whole.classes.tolist()) == ([0.0, 5.0, 2.0], [0, 2, -1])
+    part = target.score(output[1:], OutputInfo(rows=slice(1, 3), samples=3))
+    assert (part.scores.tolist(), part.classes.tolist()) == ([5.0, 2.0], [2, -1])
+
+
+@pytest.mark.parametrize(
+    ("output", "scores", "expected"),
+    [
+        (torch.float64, torch.float64, torch.float64),
+        (torch.float64, torch.float32, torch.float64),
+        (torch.float32, torch.float64, torch.float32),
+        (torch.float32, torch.int64, torch.float32),
+        # Methods subtract scores: half precision is not enough.
+        (torch.bfloat16, torch.bfloat16, torch.float32),
+        (torch.float16, torch.float32, torch.float32),
+        (torch.int64, torch.int64, torch.float32),
+    ],
+)
+def test_scores_of_a_function_are_in_the_precision_of_the_output(output, scores, expected):
+    found = Custom(lambda y: y.sum(1).to(scores))(torch.ones(2, 3).to(output))
+    assert (found.dtype, found.tolist()) == (expected, [3.0, 3.0])
+
+
+def test_a_function_gives_one_real_number_per_sample():
+    assert Custom(lambda y: y.sum())(torch.ones(1, 3)).tolist() == [3.0]
+    for wrong, words in (
+        (lambda y: y.sum(), r"returned \(\)"),
+        (lambda y: y[:1, 0], r"returned \(1,\)"),
+        (lambda y: y[:, 0].tolist(), "returned list"),
+        (lambda y: y[:, 0] * 1j, "returned complex numbers"),
+    ):
+        with pytest.raises(InputError, match=words):
+            Custom(wrong)(torch.ones(2, 3))

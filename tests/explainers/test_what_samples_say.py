@@ -1,5 +1,7 @@
 """What samples of a dataset say of themselves reaches the explanation: graph, classes, units of time."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,8 +11,10 @@ from torch import nn
 import stexplain as stx
 from stexplain.data import Batch, Clips, WindowedSeries
 from stexplain.errors import InputError
+from stexplain.explainers.by_name import of_class
 from stexplain.graph import STGraph
 from stexplain.nn.stgcn import STGCN
+from tests.explainers.every_explainer import EXPLAINERS
 from tests.viz.drawing import words
 
 GRAPH = STGraph.from_edges(["hip", "knee", "foot"], [("hip", "knee"), ("knee", "foot")], positions=np.eye(3, 2))
@@ -21,6 +25,17 @@ class Pooled(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x[:, 0].mean(1)[:, :2] + 0 * x.sum()
+
+
+class OverGraph(nn.Module):
+    """A step over a graph, which can be taken away."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("adjacency", torch.tensor([[1.0, 0.5, 0.0], [0.5, 1.0, 0.5], [0.0, 0.5, 1.0]]))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x @ self.adjacency
 
 
 @pytest.fixture
@@ -160,3 +175,30 @@ def test_windows_of_seconds_stay_seconds_and_those_without_times_are_counted():
     e = explained(series)
     assert (e.time_unit, e.time.tolist()) == ("frame", [0.0, 1.0, 2.0, 3.0])
     assert "observations earlier than the last observation" in words(stx.viz.lag_map(e))
+
+
+@pytest.mark.parametrize("kind", EXPLAINERS)
+def test_every_explainer_takes_the_names_that_samples_bring(clips, kind):
+    """As `explain` does, so that one built for many calls gives the same; a tensor after it has no names of theirs."""
+    layers = [OverGraph(), nn.Conv2d(2, 4, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2)]
+    given = {"adjacency": ["0.adjacency"]} if kind is stx.GraphAblated else {}
+    explainer = of_class(kind, nn.Sequential(*layers), inputs="b c t n", **given)
+    e = explainer(clips.batch([0, 1]), target="patient")
+    assert e.graph is GRAPH
+    assert e.classes == ("control", "patient")
+    assert explainer.options["classes"] == ("control", "patient")
+    plain = explainer(clips.batch([0, 1]).x[:, 0].permute(0, 3, 1, 2), target=1)
+    assert plain.node_names == ("0", "1", "2")
+    assert plain.classes == ()
+    assert explainer.options["classes"] is None
+
+
+def test_an_explainer_keeps_the_names_that_it_was_given(clips):
+    own = GRAPH.permute([0, 1, 2])
+    explainer = stx.InputGradient(Pooled(), inputs="b c t n", graph=own, classes=[])
+    e = explainer(clips.batch([0, 1]), target=1)
+    assert e.graph is own
+    assert e.classes == ()
+    # A graph of other nodes than the samples have names none of them.
+    fewer = replace(clips.batch([0, 1]), x=clips.batch([0, 1]).x[..., :2, :])
+    assert stx.InputGradient(Pooled(), inputs="b c t n")(fewer, target=1).node_names == ("0", "1")

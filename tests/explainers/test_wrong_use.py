@@ -87,7 +87,7 @@ def test_what_holds_samples_is_no_sample(model, clips):
         explain(clips, target=Predicted())
     with pytest.raises(InputError, match=r"x: got a list.*Batch\.of\(\*samples\)"):
         explain([clips[0], clips[1]], target=Predicted())
-    with pytest.raises(InputError, match=r"x: got a DataFrame.*\.to_numpy\(\)"):
+    with pytest.raises(InputError, match=r"x: got a DataFrame.*WindowedSeries\(table.*\.to_numpy\(\)"):
         explain(pd.DataFrame([[1.0]]), target=Predicted())
     with pytest.raises(InputError, match=r"x: got type int64; expected a floating type. Use x\.float\(\)"):
         explain(torch.ones(1, 1, 10, 3, 3, dtype=torch.int64), target=Predicted())
@@ -165,3 +165,23 @@ def test_a_group_is_its_nodes(model, clips, groups):
         InputError, match=r"the string .*; expected the nodes of each group\. Give groups=graph\.groups"
     ):
         Occlusion(model, groups=groups)(clips.batch([0]), target=Predicted())
+
+
+def test_a_batch_of_pytorch_geometric_is_refused_with_what_to_give_of_it():
+    class Data:
+        x, edge_index, batch = torch.ones(6, 4), torch.tensor([[0, 1], [1, 2]]), torch.tensor([0, 0, 0, 1, 1, 1])
+
+    with pytest.raises(InputError, match=r"x: got a Data;.*data\.x, inputs='\(b n\) c'.*shared=\{'edge_index': data"):
+        InputGradient(torch.nn.Linear(4, 2))(Data(), target=0)
+
+
+@pytest.mark.parametrize("layout", ["(b n) t", "b t (n c)"])
+def test_folded_nodes_ask_for_the_graph_which_counts_them(layout):
+    x = torch.ones(6, 4) if layout == "(b n) t" else torch.ones(2, 4, 6)
+
+    class Net(torch.nn.Module):
+        def forward(self, x):
+            return x.sum() + torch.zeros(2, 2)
+
+    with pytest.raises(InputError, match=r"number of nodes does not follow.*Give graph=.*from_edges\(names, \[\]\)"):
+        InputGradient(Net(), inputs=layout)(x, target=0)

@@ -1,6 +1,7 @@
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import binom, norm
 from scipy.stats import t as student
@@ -10,9 +11,7 @@ from stexplain.intervals.bootstrap import (
     Interval,
     interval,
     not_negative,
-    quantiles,
     ratio_interval,
-    resampling_weights,
     widened,
 )
 from stexplain.intervals.shares import limits_of_unlike, share_ends
@@ -163,10 +162,19 @@ def test_the_outermost_group_decides_and_order_does_not():
     assert interval([*values, np.nan], groups=[*subject, 99]) == interval(values, groups=subject)
 
 
-@pytest.mark.parametrize("label", [None, np.nan])
+@pytest.mark.parametrize("label", [None, np.nan, pd.NA, pd.NaT])
 def test_a_sample_without_a_group_is_refused(label):
-    with pytest.raises(InputError, match="groups: got no label for sample 1"):
+    missing = pytest.raises(InputError, match="groups: got no label for sample 1")
+    with missing:
         interval([1.0, 2.0], groups=np.array([1.0, label], object))
+    # Beside text, numpy and pandas make text of it: such samples would be one group.
+    with missing:
+        interval([1.0, 2.0], groups=["ann", label])
+    with missing:
+        interval([1.0, 2.0], groups=pd.Series(["ann", label], dtype="object"))
+    if label is not None:
+        with missing:
+            interval([1.0, 2.0], groups=np.array(["ann", str(label)]))
     with pytest.raises(InputError, match=r"groups: got shape \(1,\)"):
         interval([1.0, 2.0], groups=["a"])
 
@@ -203,20 +211,6 @@ def test_groups_are_covered_as_often_as_promised(count, correlation, unequal):
         found = interval(values, groups=groups, seed=run, resamples=300)
         covered += found.low <= 0 <= found.high
     assert 0.918 <= covered / 300 <= 0.985
-
-
-def test_every_resample_draws_as_many():
-    weights = np.concatenate(list(resampling_weights(7, seed=0, resamples=130)))
-    assert weights.shape == (130, 7)
-    assert (weights.sum(1) == 7).all()
-    assert weights.min() == 0
-
-
-def test_draws_without_a_value_are_left_out():
-    draws = np.array([[1.0, np.nan], [np.nan, np.nan], [3.0, np.nan]])
-    ends = quantiles(draws, 0.5)
-    assert ends[:, 0].tolist() == [1.5, 2.5]
-    assert np.isnan(ends[:, 1]).all()
 
 
 def test_values_may_leave_their_bounds_by_rounding_alone():
@@ -298,3 +292,25 @@ def test_samples_that_are_all_alike_reach_a_share_of_the_way_to_what_a_score_can
     low, high = (value - found.low) / max(value - ends[0], 1e-300), (found.high - value) / max(ends[1] - value, 1e-300)
     for share, end in ((low, ends[0]), (high, ends[1])):
         assert share == pytest.approx(1 - 0.05 ** (1 / 20) if end != value else 0)
+
+
+def test_a_ratio_treats_samples_as_a_mean_does():
+    values, ones = np.random.default_rng(4).normal(5, 1, 30), np.ones(30)
+    # Each a group of its own: independent samples.
+    assert ratio_interval(values, ones, groups=range(30)) == ratio_interval(values, ones) == interval(values)
+    few = ratio_interval(values[:3], ones[:3], groups=["a", "b", "c"])
+    assert few.reason == interval(values[:3], groups=["a", "b", "c"]).reason == "too few groups: 3"
+    # NaN excludes a sample, with its group.
+    missing = np.array([*values, np.nan, 1.0]), np.array([*ones, 1.0, np.nan])
+    assert ratio_interval(*missing) == ratio_interval(values, ones)
+    groups = np.arange(30) // 3
+    assert ratio_interval(*missing, groups=[*groups, 98, 99]) == ratio_interval(values, ones, groups=groups)
+
+
+def test_infinite_values_have_no_mean():
+    with pytest.raises(InputError, match="values: got inf for sample 1; expected finite numbers"):
+        interval([1.0, np.inf, 2.0, 3.0, 4.0, 5.0])
+    with pytest.raises(InputError, match="numerator: got -inf for sample 0"):
+        ratio_interval([-np.inf, 1.0], [1.0, 1.0])
+    with pytest.raises(InputError, match="denominator: got inf for sample 1"):
+        ratio_interval([1.0, 1.0], [1.0, np.inf])

@@ -55,6 +55,7 @@ def test_what_does_not_fit(values, valid, words):
 
 def test_names():
     assert names_of(["a", "", "c", ""], first=10) == ["a", "sample 11", "c", "sample 13"]
+    assert names_of(["", ""]) == ["sample 0", "sample 1"]
     check_sample_ids("e", ["a", "", "c"], ["a", "b", ""])
     with pytest.raises(InputError, match="e: got sample 'c' at index 1; expected 'b'"):
         check_sample_ids("e", ["a", "c"], ["a", "b"])
@@ -63,3 +64,8 @@ def test_names():
     draws = [sample_generator(*of).random() for of in ((0, "a"), (1, "a"), (0, "b"), (0, "a"))]
     assert draws[0] == draws[3]
     assert len(set(draws)) == 3
+
+
+def test_tensors_are_arrays_whether_or_not_they_have_a_gradient():
+    assert as_array(torch.ones(2, requires_grad=True)).tolist() == [1.0, 1.0]
+    assert as_array([1, 2]).tolist() == [1, 2]

@@ -5,7 +5,7 @@ import torch
 from stexplain.errors import InputError
 from stexplain.explainers.explanation import Explanation
 from stexplain.metrics import Complexity, complexity, entropy, gini, sparsity
-from tests.reference import slow_gini
+from tests.reference.scores import slow_gini
 
 
 def maps(samples=5, seed=0):

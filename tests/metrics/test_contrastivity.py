@@ -7,7 +7,7 @@ import pytest
 import stexplain as stx
 from stexplain.errors import InputError
 from stexplain.metrics import contrastivity, contrastivity_detail
-from tests.reference import slow_contrastivity
+from tests.reference.scores import slow_contrastivity
 
 
 def test_closed_forms():
@@ -58,3 +58,17 @@ def test_known_answer_of_the_published_map():
     psi = np.loadtxt(path, delimiter=",", comments="#")
     assert psi.shape == (60, 25)
     assert stx.metrics.contrastivity(psi) == pytest.approx(0.5671, abs=5e-5)
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-160, 1e160, 1e300])
+def test_no_scale_is_too_large_or_too_small(scale):
+    maps = np.array([[1.0, 2.0, 3.0, 1.5], [3.0, 1.0, 2.0, 2.5]])
+    expected = contrastivity(maps)
+    assert contrastivity(maps * [[scale], [1.0]]) == pytest.approx(expected)
+    assert contrastivity_detail(np.array([[scale] * 4, maps[0]])).constant == 1
+
+
+def test_no_correlation_is_beyond_one_by_rounding():
+    maps = np.random.default_rng(0).random((60, 5))
+    found = contrastivity_detail(np.concatenate([maps, 1 - maps, 3 * maps])).correlation
+    assert (found.max(), found.min()) == (1.0, -1.0)

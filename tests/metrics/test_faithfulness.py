@@ -37,7 +37,7 @@ def test_wrong_arguments(masking, accuracy, words):
 def test_node_sets():
     psi = [0.3, 0.9, 0.1, 0.9, 0.2]
     sets = node_sets(psi, 2, np.random.default_rng(0))
-    assert sets["highlighted"].tolist() == [1, 3]
+    assert sorted(sets["highlighted"]) == [1, 3]
     assert sorted(sets["least"]) == [2, 4]
     assert len(set(sets["random"])) == 2
     drawn = np.bincount([i for seed in range(500) for i in node_sets(psi, 2, np.random.default_rng(seed))["random"]])
@@ -47,6 +47,22 @@ def test_node_sets():
             node_sets(psi, wrong, np.random.default_rng(0))
     with pytest.raises(InputError, match="NaN"):
         node_sets([np.nan, 1.0], 1, np.random.default_rng(0))
+
+
+def test_nodes_that_are_equally_important_are_not_chosen_by_their_place():
+    """As behind a ReLU, where most are zero; and a map that is the same everywhere."""
+    random = [np.random.default_rng(seed) for seed in range(1000)]
+    for psi, certain in (([0.0, 0.0, 0.7, 0.0, 0.0], 2), ([0.5] * 5, None)):
+        sets = [node_sets(psi, 2, each) for each in random]
+        for which, first in (("highlighted", certain), ("least", None)):
+            drawn = np.bincount(np.concatenate([one[which] for one in sets]), minlength=5)
+            if certain is not None:
+                assert drawn[2] == (1000 if first == 2 else 0)
+            others = np.delete(drawn, 2) if certain is not None else drawn
+            assert (np.abs(others - others.mean()) < 5 * np.sqrt(others.mean())).all()
+    # The random set is the same whatever the importance.
+    drawn = [node_sets(psi, 2, np.random.default_rng(3))["random"].tolist() for psi in ([0.5] * 5, [1, 2, 3, 4, 5])]
+    assert drawn[0] == drawn[1]
 
 
 class Loudest(nn.Module):
@@ -133,7 +149,7 @@ def test_wrong_use():
         masking_curve(Loudest(), batches(), [[np.nan] * 4] * 2, nodes=1)
     with pytest.raises(InputError, match="Did you mean 'zero'"):
         masking_curve(Loudest(), batches(), PSI, nodes=1, baseline="zeros")
-    with pytest.raises(InputError, match=r"\[0, 1\]"):
+    with pytest.raises(InputError, match="shares from 0 to 1 in ascending order"):
         masking_curve(Loudest(), batches(), PSI, nodes=1, masking=[2])
     with pytest.raises(InputError, match="sets: got none; expected at least one of"):
         masking_curve(Loudest(), batches(), PSI, nodes=1, sets=[])
@@ -212,3 +228,9 @@ def test_beta_is_the_same_with_its_sign_where_accuracy_falls():
 def test_maskings_are_shares_from_zero_on(masking):
     with pytest.raises(InputError, match="expected shares in"):
         faithfulness(masking, [0.8, 0.5, 0.2])
+
+
+@pytest.mark.parametrize("accuracy", [np.nan, np.inf, -0.1])
+def test_what_is_no_accuracy_has_no_beta(accuracy):
+    with pytest.raises(InputError, match=r"accuracy: got .*; expected one of at least 0 for each masking"):
+        faithfulness([0.0, 0.5, 1.0], [0.8, accuracy, 0.2])

@@ -78,6 +78,21 @@ def test_forecasts():
         fidelity(Roads(), roads, heat)
 
 
+@pytest.mark.parametrize("target", [lambda output: output[:, 0], Class(0)])
+def test_what_lowers_a_score_of_no_class_matters_as_what_raises_it(target):
+    """Contributions 1, -5, 2 and 0: of no class the second matters most, for a class the third does."""
+    model = nn.Sequential(nn.Flatten(), nn.Linear(4, 2, bias=False))
+    model[1].weight.data.copy_(torch.tensor([[1.0, -5.0, 2.0, 0.0], [0.0] * 4]))
+    contributions = [[[[1.0, -5.0, 2.0, 0.0]]]]
+    options = {"target": target, "share": [0.25], "over": "nodes", "baseline": "zero"}
+
+    def plus(**more):
+        return fidelity(model, torch.ones(1, 1, 1, 4, 1), contributions, **options, **more).scores["plus"]["change"]
+
+    assert plus() == (2 if isinstance(target, Class) else 5)
+    assert (plus(ranking="signed"), plus(ranking="magnitude")) == (2, 5)
+
+
 def test_characterization():
     def made(plus, minus):
         scores = {"plus": {"probability": np.array([plus])}, "minus": {"probability": np.array([minus])}}

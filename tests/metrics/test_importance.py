@@ -123,6 +123,10 @@ def test_wrong_use():
     e, labels = explanations()
     with pytest.raises(InputError, match="not their label"):
         ClassImportance(CLASSES, NODES).update(e, labels, np.ones(30, bool))
+    # The first class counts as a class, too.
+    first = replace(e, targets=np.zeros(30, int))
+    with pytest.raises(InputError, match="got 30 correct samples explained for a class that is not their label"):
+        ClassImportance(CLASSES, NODES).update(first, np.ones(30, int), np.ones(30, bool))
     with pytest.raises(InputError, match="labels: got class 2 at sample .*; expected 0 to 1"):
         ClassImportance(CLASSES[:2], NODES).update(e, labels + 1)
     with pytest.raises(InputError, match="got 4 nodes; expected 3"):

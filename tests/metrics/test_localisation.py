@@ -6,7 +6,7 @@ import stexplain as stx
 from stexplain.errors import InputError
 from stexplain.explainers.methods import Random
 from stexplain.metrics import Localisation, localisation
-from tests.reference import slow_auroc, slow_average_precision, slow_mask_scores
+from tests.reference.scores import slow_auroc, slow_average_precision, slow_mask_scores
 
 
 def planted(samples=6, seed=0, ties=False):

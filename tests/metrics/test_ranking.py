@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from stexplain.errors import InputError
-from stexplain.metrics.ranking import OVER, aggregate, ranking_values, ranks, to_positions
+from stexplain.metrics import localisation, node_sets
+from stexplain.metrics.ranking import OVER, aggregate, equal_but_for_rounding, ranking_values, ranks, to_positions
 
 RANDOM = np.random.default_rng(0)
 VALID = RANDOM.random((3, 2, 4, 5)) < 0.6
@@ -65,3 +66,28 @@ def test_names():
         ranking_values(np.zeros(2), "magnitud")
     with pytest.raises(InputError, match="Did you mean 'nodes'"):
         aggregate(VALUES, VALID, "node")
+
+
+def test_nodes_of_a_map_that_is_the_same_everywhere_are_tied_whatever_was_observed():
+    """0.1 ten times, three times and seven times: sums and means round, each in its own way."""
+    observed = np.arange(10)[:, None] < [10, 3, 7, 1, 6]
+    valid = np.stack([observed, observed[:, ::-1]])[:, None]
+    values = np.where(valid, 0.1, 0.0)
+    for over in ("nodes", "frames"):
+        means, present = aggregate(values, valid, over)
+        assert [len(set(row[ok].tolist())) for row, ok in zip(means, present, strict=True)] == [1, 1]
+    truth = np.zeros(valid.shape, bool)
+    truth[..., 1] = True
+    scores = localisation(values, truth, valid).scores["nodes"]
+    assert scores["auroc"].tolist() == [0.5, 0.5]
+    assert scores["pointing"].tolist() == [0.2, 0.2]
+    # Nodes that are masked by such a map are drawn: each in its turn.
+    importance = values[0].sum((0, 1)) / observed.sum(0)
+    first = {int(node_sets(importance, 1, np.random.default_rng(seed))["highlighted"][0]) for seed in range(40)}
+    assert first == {0, 1, 2, 3, 4}
+
+
+def test_means_that_differ_keep_their_order_however_small_they_are():
+    means = np.array([[1.0, 1e-15, 2e-15, 0.0, -1e-15, 1e-15 * (1 + 1e-14)]])
+    found = equal_but_for_rounding(means, np.abs(means))
+    assert found.tolist() == [[1.0, 1e-15, 2e-15, 0.0, -1e-15, 1e-15]]

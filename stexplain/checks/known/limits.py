@@ -38,6 +38,9 @@ _LIMITS: Mapping[str, Mapping[str, str]] = {
 def limits_of(explainer: type[Explainer]) -> dict[str, str]:
     """The kinds that an explainer class cannot see by its defaults, each with the reason.
 
+    Args:
+        explainer: the class of a method; classes derived from it have its limits too.
+
     Example:
         >>> from stexplain.explainers.methods.layer.cam import CAM
         >>> sorted(limits_of(CAM))

@@ -29,6 +29,14 @@ class KnownModel:
             there by that of rest changes it, and nowhere else.
         sign: 1 where a position raises the class's score, -1 where it lowers it, 0 elsewhere, ``[B, M, T, N]``.
         text: the function, in a sentence.
+
+    Example:
+        >>> from stexplain.checks.known import known_models
+        >>> known = known_models("one position", samples=2)[0]
+        >>> known.name, tuple(known.x.shape), known.truth.shape
+        ('one position, skeleton', (2, 1, 16, 25, 1), (2, 1, 16, 25))
+        >>> print(known.text)
+        the signal of one node at one frame, less half of that of another at another
     """
 
     kind: str
@@ -56,6 +64,14 @@ class KnownNetwork(nn.Module, ABC):
         graph: of the nodes.
         weight: of the evidence for the classes, ``[classes, K]``.
         instances: M.
+
+    Example:
+        >>> class FirstNode(KnownNetwork):
+        ...     def evidence(self, signal):
+        ...         return signal[..., None] * gates([(0, 3, 0)], (1, FRAMES, 2))  # frame 3 of node 0
+        >>> network = FirstNode(STGraph.from_edges("ab", [("a", "b")]), torch.tensor([[0.0], [2.0]]))
+        >>> network(torch.full((1, 1, FRAMES, 2, 1), 5.0)).tolist()
+        [[0.0, 10.0]]
     """
 
     inputs = "b m t n c"

@@ -59,6 +59,12 @@ class Accuracy:
         """Whether labels are classes, not values."""
         return self.labels.dtype.kind == "i"
 
+    @property
+    def unit(self) -> str:
+        """The unit of the labels, after a space; empty where it is not known."""
+        unit = "" if self.windows is None else self.windows.measured.target
+        return f" {unit}" if unit else ""
+
     def read(self, masked: MaskedModel) -> NDArray[np.float64]:
         """What the model predicts for the samples: a class each, ``[B]``, or values of the labels' shape."""
 
@@ -118,7 +124,7 @@ class Accuracy:
             given: Any = 1 / len(np.unique(self.labels)) if self.guess is None else self.guess
             share = as_numbers("guess", given)
             if share.ndim or not 0 <= share <= 1:
-                raise InputError(f"guess: got {shown(given)}; expected the share of right guesses, from 0 to 1.")
+                raise InputError(f"guess: got {shown(given)}; expected the chance level, an accuracy from 0 to 1.")
             return {CHANCE: float(share)}
         if self.guess is not None:
             given = as_numbers("guess", self.guess).astype(np.float64)
@@ -172,10 +178,12 @@ def check_accuracy(subject: TrustSubject, accuracy: Accuracy, draws: int) -> Tru
     with masked.frozen():
         predicted = accuracy.read(masked)
         guesses = accuracy.guesses(masked)
-    # The best guess: the one that the model beats by least.
+    # The guess that the model is least shown to beat: who is ahead of this one is ahead of each, so no correction is
+    # due. Not the one that it beats by least on average, as by how much may rest on a few samples.
     benefits = {name: accuracy.benefit(predicted, guess) for name, guess in guesses.items()}
-    name = min(benefits, key=lambda one: benefits[one].mean())
-    estimate = subject.interval(benefits[name], confidence=_CONFIDENCE)
+    intervals = {name: subject.interval(benefit, confidence=_CONFIDENCE) for name, benefit in benefits.items()}
+    name = min(intervals, key=lambda one: intervals[one].low)
+    estimate = intervals[name]
     try:
         others = _of_shuffled(subject.model, accuracy, subject, call, draws)
     except InputError as error:
@@ -201,13 +209,15 @@ def _verdict(
     else:
         error, other = (float(np.mean(_errors(each, accuracy.labels))) for each in (predicted, guess))
         threshold, best = 0.0, max(found, default=-np.inf)
-        what = f"Mean absolute error {error:.3g}, that of {name} {other:.3g}, the difference"
+        unit = accuracy.unit
+        what = f"Mean absolute error {error:.3g}{unit}, that of {name} {other:.3g}{unit}, by how much it lies below"
     check = TrustCheck.of(_NAME, estimate, threshold, what)
     # Rounding must not make the network better than a copy that predicts the same.
     as_good = sum(one >= (estimate.value - (guess if accuracy.of_classes else 0)) - 1e-9 for one in found)
     if found:
         shown = f"{best:.2f}" if accuracy.of_classes else f"{best:.3g}"
-        what += f", the best of {len(found)} copies with shuffled weights {shown}"
+        joint = ", the best of" if accuracy.of_classes else "; of the best of"
+        what += f"{joint} {len(found)} copies with shuffled weights {shown}"
     passed = bool(check.passed) and not as_good
     if not passed:
         what += ". It is not shown that the network has learned anything"
@@ -244,9 +254,8 @@ def _of_shuffled(
             continue
     if not predicted:
         raise InputError(
-            f"model: none of {draws} copies with shuffled weights gives finite numbers, so nothing is known of one "
-            "that "
-            "has learned nothing. Give the share of right guesses: guess=..."
+            f"model: none of {draws} copies with shuffled weights gives finite numbers; expected some, which a model "
+            "that has learned something must beat."
         )
     return predicted
 

@@ -36,20 +36,22 @@ def check_deletion(subject: TrustSubject, *, steps: int, repeats: int) -> TrustC
         "random positions": own.areas("random", measure),
         "the least important": _curve(subject, -values, steps, 0).areas(measure=measure),
     }
+    by_model = list(areas)
     for name, baseline_explainer in _baseline_explainers(subject).items():
-        areas[f"{name}, which uses no model"] = _curve(subject, baseline_explainer, steps, 0).areas(measure=measure)
+        areas[name] = _curve(subject, baseline_explainer, steps, 0).areas(measure=measure)
     gains = {name: sign * (area - own.areas(measure=measure)) for name, area in areas.items()}
     intervals = {name: subject.interval(gain) for name, gain in gains.items()}
     # A constant score has gains of zero: no order is better than another.
     rival = min(intervals, key=lambda name: intervals[name].low)
     behind = [name for name, found in intervals.items() if not found.low > 0]
-    curves = "deletion curves" if of_class else "curves of change under deletion"
-    sentence = f"Area between the {curves} of {rival} and of the map, in units of the score"
+    curve, lies = ("deletion curve", "below") if of_class else ("curve of change under deletion", "above")
+    sentence = f"Area by which the map's {curve} lies {lies} that of {_phrase([rival], by_model)}"
+    sentence += ", in units of the score"
     if behind:
         does = "cost more of the score" if of_class else "change the score more"
-        sentence += f"; what the map ranks first does not {does} than {_listed(behind)}"
+        sentence += f"; what the map ranks first does not {does} than {_phrase(behind, by_model)}"
     else:
-        sentence += f"; the map is ahead of {len(areas)} rivals, of this one by least"
+        sentence += f"; the map is ahead of all {len(areas)} orders that it is compared with, of this one by least"
     return TrustCheck.of(_NAME, intervals[rival], 0.0, f"{sentence}.")
 
 
@@ -95,5 +97,19 @@ def _baseline_explainers(subject: TrustSubject) -> dict[str, NDArray[np.float32]
     return found
 
 
+def _phrase(names: list[str], by_model: list[str]) -> str:
+    """The names of rivals, with what those have in common that are baseline explainers.
+
+    Example:
+        >>> _phrase(["random positions", "motion energy", "slowness"], ["random positions"])
+        'random positions, or than motion energy and slowness, which use no model'
+    """
+    free = [name for name in names if name not in by_model]
+    parts = [_listed([name for name in names if name in by_model]), _listed(free)]
+    if free:
+        parts[1] += f", which use{'s' if len(free) == 1 else ''} no model"
+    return ", or than ".join(filter(None, parts))
+
+
 def _listed(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{'; '.join(names[:-1])}; nor than {names[-1]}"
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))

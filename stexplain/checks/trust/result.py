@@ -2,7 +2,7 @@
 
 import html
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -42,14 +42,27 @@ class TrustCheck:
 
     @classmethod
     def of(cls, name: str, estimate: Interval, threshold: float, sentence: str, *, above: bool = True) -> "TrustCheck":
-        """A check whose whole interval must lie above a threshold, or below it."""
+        """A check whose whole interval must lie above a threshold, or below it.
+
+        Args:
+            name: of the check.
+            estimate: with its interval.
+            threshold: in the units of the estimate.
+            sentence: what it says, for people.
+            above: whether it must lie above; else below.
+        """
         # `bool` of a comparison: NaN, of no sample at all, passes neither.
         passed = bool(estimate.low > threshold) if above else bool(estimate.high < threshold)
         return cls(name, passed, sentence, estimate, threshold, above)
 
     @classmethod
     def not_checked(cls, name: str, why: str) -> "TrustCheck":
-        """A check that was not made, with the reason."""
+        """A check that was not made, with the reason.
+
+        Args:
+            name: of the check.
+            why: a sentence.
+        """
         return cls(name, None, why)
 
     @property
@@ -79,6 +92,13 @@ class Trust(Result):
         CAM on STGCN: not trusted; 0 of 2 checks passed, failed: accuracy, not checked: deletion
           failed       accuracy                   0.50 [0.40, 0.60]; expected above 0.50: No better than chance.
           not checked  deletion                   The model knows no class.
+
+        What stands in the way of several checks is said once:
+
+        >>> few = tuple(TrustCheck.not_checked(name, "Got 4 groups; expected at least 10.") for name in NEEDED)
+        >>> print(Trust("CAM on STGCN", few))
+        CAM on STGCN: not trusted; 0 of 2 checks passed, not checked: accuracy, deletion
+          not checked  all checks                 Got 4 groups; expected at least 10.
     """
 
     subject: str
@@ -91,15 +111,17 @@ class Trust(Result):
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Why not: a sentence for each check that stands in the way; if trusted, for each that passed."""
-        if self.trusted:
-            return tuple(f"{check.name}: {check.sentence}" for check in self.checks if check.passed)
-        return tuple(
-            f"{check.name}: {check.sentence}"
-            for check in self.checks
+        """Why not: a sentence for each check that stands in the way; if trusted, for each that passed.
+
+        A sentence that several checks share is said once, behind their names.
+        """
+        found: dict[str, list[str]] = {}
+        for check in self.checks:
             # A check that was not made is a reason where no map is trusted without it.
-            if check.passed is False or (check.passed is None and check.name in NEEDED)
-        )
+            stands = check.passed is False or (check.passed is None and check.name in NEEDED)
+            if check.passed if self.trusted else stands:
+                found.setdefault(check.sentence, []).append(check.name)
+        return tuple(f"{', '.join(names)}: {sentence}" for sentence, names in found.items())
 
     def __getitem__(self, name: str) -> TrustCheck:
         """The check of this name.
@@ -111,6 +133,18 @@ class Trust(Result):
 
     def _named(self, passed: bool | None) -> Sequence[str]:
         return [check.name for check in self.checks if check.passed is passed]
+
+    def _told(self) -> tuple[TrustCheck, ...]:
+        """The checks as people read them: those that were not made for one reason are one."""
+        names: dict[Any, list[str]] = {}
+        for check in self.checks:
+            # What has a verdict or a number stands for itself.
+            alone = check.passed is not None or check.estimate is not None
+            names.setdefault(check.name if alone else (check.sentence,), []).append(check.name)
+        first = {
+            each[0]: "all checks" if 1 < len(each) == len(self.checks) else ", ".join(each) for each in names.values()
+        }
+        return tuple(replace(check, name=first[check.name]) for check in self.checks if check.name in first)
 
     def _headline(self) -> str:
         parts = [f"{len(self._named(True))} of {len(self.checks)} checks passed"]
@@ -124,12 +158,16 @@ class Trust(Result):
         return f"<Trust of {self._headline()}>"
 
     def __str__(self) -> str:
-        return "\n".join([self._headline(), *(f"  {check}" for check in self.checks)])
+        return "\n".join([self._headline(), *(f"  {check}" for check in self._told())])
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the verdict and the table of checks."""
-        table = self.to_frame().to_html(index=False, float_format="{:.2f}".format, na_rep="")
-        return f"<p><strong>{html.escape(self._headline())}</strong></p>{table}"
+        numbers = dict.fromkeys(("value", "low", "high", "threshold"), float)
+        # As floats, so that nothing stands where nothing was measured.
+        table = pd.DataFrame([_row(check) for check in self._told()]).astype(numbers)
+        table["expected"] = table["expected"].where(table["threshold"].notna(), "")
+        shown = table.to_html(index=False, float_format="{:.2f}".format, na_rep="")
+        return f"<p><strong>{html.escape(self._headline())}</strong></p>{shown}"
 
     def to_frame(self) -> pd.DataFrame:
         """A row per check: columns `check`, `verdict`, `value`, `low`, `high`, `expected`, `threshold`, `sentence`."""
@@ -137,22 +175,22 @@ class Trust(Result):
 
     def to_dict(self) -> dict[str, Any]:
         """The result in JSON's own types."""
-        checks = []
-        for check in self.checks:
-            value, low, high = (None, None, None) if check.estimate is None else check.estimate
-            checks.append(
-                {
-                    "check": check.name,
-                    "verdict": _WORDS[check.passed],
-                    "value": value,
-                    "low": low,
-                    "high": high,
-                    "expected": "above" if check.above else "below",
-                    "threshold": check.threshold,
-                    "sentence": check.sentence,
-                }
-            )
+        checks = [_row(check) for check in self.checks]
         return {"subject": self.subject, "trusted": self.trusted, "reasons": list(self.reasons), "checks": checks}
+
+
+def _row(check: TrustCheck) -> dict[str, Any]:
+    value, low, high = (None, None, None) if check.estimate is None else check.estimate
+    return {
+        "check": check.name,
+        "verdict": _WORDS[check.passed],
+        "value": value,
+        "low": low,
+        "high": high,
+        "expected": "above" if check.above else "below",
+        "threshold": check.threshold,
+        "sentence": check.sentence,
+    }
 
 
 def _shown(number: float) -> str:

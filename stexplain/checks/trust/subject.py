@@ -11,11 +11,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
-from stexplain.axes import check_shape
 from stexplain.data.samples import Batch
 from stexplain.errors import InputError
-from stexplain.explainers.by_name import method_class, methods, of_class, takes
-from stexplain.explainers.explain import explain, known_of_samples
+from stexplain.explainers.by_name import method_class, methods, of_class
+from stexplain.explainers.explain import explain
 from stexplain.explainers.explainer import Explainer
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.methods.baselines.base import BaselineExplainer
@@ -27,7 +26,7 @@ from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.rebind import with_model
 from stexplain.explainers.target import Target
 from stexplain.intervals.bootstrap import Interval, interval
-from stexplain.metrics.arrays import as_array
+from stexplain.intervals.groups import group_codes
 from stexplain.metrics.calls import as_batch
 from stexplain.metrics.masked_model import frozen_masked_model
 
@@ -126,10 +125,9 @@ class TrustSubject:
 
     def interval(self, values: ArrayLike, *, confidence: float = 0.95) -> Interval:
         """The mean of values ``[B]`` over samples with its confidence interval over independent units."""
-        numbers = np.asarray(values, np.float64)
-        if self.groups is not None:
-            numbers = np.array([np.nanmean(numbers[self.groups == each]) for each in np.unique(self.groups)])
-        return interval(numbers, seed=self.seed, confidence=confidence)
+        # Not the mean of the groups' means: of groups of unequal size it is another number than the accuracy, or the
+        # error, that is shown, and that copies with shuffled weights are held against.
+        return interval(values, groups=self.groups, seed=self.seed, confidence=confidence)
 
     def correlation(self, values: ArrayLike, level: float, *, confidence: float = 0.95) -> Interval:
         """The interval of differences ``[B]`` of correlations from others, shown as a correlation.
@@ -183,7 +181,7 @@ def mean_known(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def checked_groups(groups: "ArrayLike | None", samples: int) -> NDArray[np.int64] | None:
-    """The group of each sample as a number, ``[B]``.
+    """The group of each sample as a number, ``[B]``; see `group_codes`.
 
     Raises:
         InputError: where there is not one for each sample.
@@ -192,11 +190,7 @@ def checked_groups(groups: "ArrayLike | None", samples: int) -> NDArray[np.int64
         >>> checked_groups(["ann", "bob", "ann"], 3).tolist()
         [0, 1, 0]
     """
-    if groups is None:
-        return None
-    named = as_array(groups)
-    check_shape("groups", named.shape, "b", b=samples)
-    return np.unique(named, return_inverse=True)[1].astype(np.int64)
+    return None if groups is None else group_codes(groups, samples)
 
 
 def read_samples(
@@ -230,23 +224,20 @@ def read_samples(
         batch, declared = _read(reader, x, valid, shared, per_sample, observed)
         own = _with_layout(explainer, declared)
         return lambda other: own if other is model else with_model(own, other), _caller(model, reader), batch
-    # As `explain` does: samples of a dataset bring their graph and the names of their classes.
-    of_samples = known_of_samples(x, model)
-    options = {**of_samples, **options}
+    kind = method_class(explainer) if isinstance(explainer, str) else explainer
+    # Before the samples: where they are given in its place, what is read as samples are the labels.
+    if kind is not None and (not isinstance(kind, type) or not issubclass(kind, Explainer)):
+        raise InputError(
+            f"explainer: got a {type(explainer).__name__}; expected an explainer of the model, the class or the name "
+            "of one, or none for the default of `explain`."
+        )
     calls = {name: value for name, value in options.items() if name in CallOptions.__annotations__}
     reader = ModelCaller(model, **calls)
     batch, declared = _read(reader, x, valid, shared, per_sample, observed)
     # What was found of the tensor: a batch tells no layout.
     known = {**options, "inputs": declared}
-    if explainer is None:
+    if kind is None:
         return lambda other: _by_default(other, known), _caller(model, reader), batch
-    kind = method_class(explainer) if isinstance(explainer, str) else explainer
-    if not isinstance(kind, type) or not issubclass(kind, Explainer):
-        raise InputError(
-            f"explainer: got a {type(explainer).__name__}; expected an explainer of the model, the class or the name "
-            "of one, or none for the default of `explain`."
-        )
-    known = {name: value for name, value in known.items() if name not in of_samples or takes(kind, name)}
     return lambda other: of_class(kind, other, **known), _caller(model, reader), batch
 
 

@@ -170,22 +170,25 @@ class EdgeImportance(ModelCaller):
         for name, layer in convolutions.items():
             of_layer = edges_of_layer(layer)
             parts = [times[name] for times in over_time if name in times]
-            frames = self._frames_of(name, model_input, parts[0].shape[1]) if len(parts) == len(over_time) else None
+            whole = len(parts) == len(over_time)
+            frames = self._frames_of(name, model_input.sizes["t"], parts[0].shape[1]) if whole else None
             source, to, relation = (_array(each) for each in (of_layer.source, of_layer.target, of_layer.relation))
             by_frame = None if frames is None else torch.cat(parts).cpu().numpy()
             blocks.append(BlockEdges(name, source, to, relation, None, frames, by_frame))
         return self._explanation(model_input, target, blocks, scores, torch.cat(values).cpu().numpy())
 
-    def _frames_of(self, layer: str, model_input: ModelInput, positions: int) -> NDArray[np.float64] | None:
-        """The frames of a layer's positions as the model tells them; none where it does not, and they are not all."""
+    def _frames_of(self, layer: str, frames: int, positions: int) -> NDArray[np.float64] | None:
+        """The frames of a layer's positions, of which the model tells the stride; none where they are not known."""
         assert self.model is not None
-        stride_at = getattr(self.model, "stride_at", None)
-        if callable(stride_at):
-            offset_at = getattr(self.model, "offset_at", None)
-            block = layer.rpartition(".")[0]
-            # The messages inside a block are at its own input's frames, before its stride.
-            return _before_stride(stride_at, offset_at, block, model_input.sizes["t"], positions)
-        return np.arange(positions, dtype=np.float64) if positions == model_input.sizes["t"] else None
+        stride_at, offset_at = (getattr(self.model, name, None) for name in ("stride_at", "offset_at"))
+        # A block's own stride follows its graph convolution, and is a factor of the stride that the model tells. Where
+        # convolutions are not padded, which an offset is for, the number of positions does not tell their stride.
+        told = stride_at if callable(stride_at) and not callable(offset_at) else None
+        most = 1 if told is None else int(told(layer.rpartition(".")[0]))
+        steps = [step for step in range(1, most + 1) if most % step == 0 and -(-frames // step) == positions]
+        # Whatever the step, a single position is at the first frame. Of several steps that fit, none is taken unasked.
+        known = len(steps) == 1 or (bool(steps) and positions == 1)
+        return steps[0] * np.arange(positions, dtype=np.float64) if known else None
 
     def _of_weights(self, model_input: ModelInput, target: Target, names: list[str]) -> EdgeExplanation:
         ends = self.ends or "source target"
@@ -275,19 +278,6 @@ class EdgeImportance(ModelCaller):
             },
             notes=notes,
         )
-
-
-def _before_stride(
-    stride_at: Any, offset_at: Any, block: str, frames: int, positions: int
-) -> NDArray[np.float64] | None:
-    """The frames of the positions inside a block of this package's networks, before its temporal convolution."""
-    stride = int(stride_at(block))
-    offset = 0.0 if not callable(offset_at) else float(offset_at(f"{block}.spatial"))
-    # A block's own stride comes after its graph convolution: of those that fit, the largest that gives the positions.
-    for step in range(stride, 0, -1):
-        if -(-(frames - 2 * int(offset)) // step) == positions:
-            return offset + step * np.arange(positions, dtype=np.float64)
-    return None
 
 
 def _array(index: Tensor) -> NDArray[np.int64]:

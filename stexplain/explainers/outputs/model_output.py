@@ -20,6 +20,14 @@ MIXED = (
 )
 """What is said where a score depends on other samples than its own."""
 
+UNSTEADY = (
+    "The model draws random numbers from a generator of its own, carries something from call to call where nobody can "
+    "put it back (a global variable, an attribute of its class), or computes something else where gradients are on, as "
+    "a TransformerEncoder does of padding. Seed what it draws at the start of forward, keep what it carries in "
+    "attributes of the model, or make the encoder with enable_nested_tensor=False."
+)
+"""What is said where a model gives a sample another score when it is called once more."""
+
 
 @dataclass(frozen=True)
 class OutputAxes:
@@ -33,6 +41,7 @@ class OutputAxes:
         mixed: which tensors hold entries that depend on other samples than their own.
         witness: where any are mixed, the outputs before and after samples were changed, and which were not.
         feeds: which tensors of a tuple others in it are computed from.
+        twice: two outputs for the same samples, without gradients and with them; none: not run so. See `UNSTEADY`.
     """
 
     axes: Mapping[Path, SampleAxis] = field(default_factory=dict)
@@ -41,6 +50,7 @@ class OutputAxes:
     mixed: frozenset[Path] = frozenset()
     witness: tuple[Any, Any, tuple[int, ...]] | None = None
     feeds: frozenset[Path] = frozenset()
+    twice: tuple[Any, Any] | None = None
 
     def of(self, path: Path, tensor: Tensor, samples: int) -> SampleAxis | None:
         """The axis of a tensor of an output for so many samples; none where it has none."""

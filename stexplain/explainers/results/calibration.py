@@ -12,6 +12,7 @@ from stexplain.axes import check_shape
 from stexplain.checking import checked
 from stexplain.checking.values import as_numbers
 from stexplain.errors import InputError
+from stexplain.reading.contents import reason_of
 
 # Positions are sorted into this many bins of equal count before the fit: enough for shares of a few per cent.
 _BINS = 200
@@ -56,6 +57,11 @@ class Calibration:
         nodes: the nodes of those samples.
         measured: of other samples of that kind: the share that was promised -> the share of the members of all sets
             that was wrong. Empty: not measured.
+
+    Example:
+        >>> known = Calibration("ours", "", np.array([0.5, 2.5]), np.array([0.75, 0.25]), "planted bodies")
+        >>> known.at(np.array([1.5, 9.0])).tolist()  # half of the way; beyond the last it stays
+        [0.5, 0.25]
     """
 
     method: str
@@ -91,16 +97,13 @@ class Calibration:
         x, wrong = relative_importance(explanation)[valid], ~right[valid]
         if wrong.all() or not wrong.any():
             raise InputError("truth: got the same everywhere; expected some positions that are right and some not.")
-        order = np.argsort(x, kind="stable")
-        parts = np.array_split(order, min(_BINS, len(order)))
-        heights = np.array([wrong[part].mean() for part in parts])
-        counts = np.array([len(part) for part in parts], float)
+        at, heights, counts = _binned(x, wrong)
         # Falling: the more important a position, the less often it is wrong.
         fitted = isotonic_regression(heights, weights=counts, increasing=False).x
         return cls(
             explanation.method,
             explanation.reduce,
-            np.array([x[part].mean() for part in parts]),
+            at,
             np.array(fitted),
             data,
             tuple(explanation.node_names),
@@ -146,21 +149,51 @@ class Calibration:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """The calibration that `to_dict` gave; further entries, such as where it comes from, are left alone."""
-        return cls(
-            values["method"],
-            values["reduce"],
-            np.array(values["importance"], np.float64),
-            np.array(values["wrong"], np.float64),
-            values["data"],
-            tuple(values["nodes"]),
-            {float(promised): float(share) for promised, share in values["measured"]},
-        )
+        """The calibration that `to_dict` gave; further entries, such as where it comes from, are left alone.
+
+        Raises:
+            InputError: where an entry is missing, or is something else.
+        """
+        try:
+            return cls(
+                values["method"],
+                values["reduce"],
+                np.array(values["importance"], np.float64),
+                np.array(values["wrong"], np.float64),
+                values["data"],
+                tuple(values["nodes"]),
+                {float(promised): float(share) for promised, share in values["measured"]},
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(
+                f"values: got a dict that is no calibration ({reason_of(error)}); expected what Calibration.to_dict() "
+                "gives."
+            ) from error
 
     def at(self, importance: NDArray[Any]) -> NDArray[np.float64]:
         """The share of wrong positions at a relative importance."""
         # Beyond the ends of what was seen the function stays as it is there: nothing is extrapolated.
         return np.asarray(np.interp(as_numbers("importance", importance), self.importance, self.wrong), np.float64)
+
+
+def _binned(
+    x: NDArray[np.float64], wrong: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Mean importance, share of wrong ones and number of the positions of each bin, by rising importance.
+
+    Positions of equal importance are in one bin, however many: apart, their order in the sample would have a rate.
+    """
+    values, which, counts = np.unique(x, return_inverse=True, return_counts=True)
+    bins = min(_BINS, len(x))
+    size, more = divmod(len(x), bins)
+    ends = np.cumsum([size + 1] * more + [size] * (bins - more))
+    # Equal ones go into the bin where they begin; more than fill one have it for themselves.
+    begin = np.searchsorted(ends, np.cumsum(counts) - counts, side="right")
+    _, bin_of = np.unique(2 * begin + (counts > size), return_inverse=True)
+    of = bin_of.reshape(-1)[which.reshape(-1)]
+    number = np.bincount(of).astype(np.float64)
+    at = np.bincount(bin_of.reshape(-1), values * counts) / number
+    return at, np.bincount(of, wrong) / number, number
 
 
 def relative_importance(explanation: Map) -> NDArray[np.float64]:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stexplain.axes import check_shape
+from stexplain.checking.words import refuse_control
 from stexplain.errors import InputError
 
 if TYPE_CHECKING:
@@ -29,11 +30,18 @@ def fill_in(e: "Explanation") -> None:
     fill(e, "node_names", tuple(str(name) for name in names))
     fill(e, "ids", tuple(e.ids) or ("",) * samples)
     fill(e, "classes", tuple(e.classes))
+    fill(e, "channel_units", tuple(e.channel_units))
     fill(
         e,
         "time",
         np.arange(frames, dtype=np.float64) if e.time is None else np.asarray(e.time, np.float64),
     )
+    for field, texts in (
+        ("node_names", e.node_names), ("ids", e.ids), ("classes", e.classes), ("channel_names", e.channel_names),
+        ("channel_units", e.channel_units),
+    ):  # fmt: skip
+        for index, text in enumerate(texts):
+            refuse_control(f"{field}[{index}]", str(text))
     fill(e, "targets", _filled(e.targets, samples, -1, np.int64))
     fill(e, "score", _filled(e.score, samples, np.nan, np.float32))
     fill(e, "padding_share", _filled(e.padding_share, samples, 0.0, np.float32))
@@ -60,6 +68,7 @@ def fill_in(e: "Explanation") -> None:
         ("targets", len(e.targets), samples),
         ("score", len(e.score), samples),
         ("padding_share", len(e.padding_share), samples),
+        ("timestamps", samples if e.timestamps is None else len(e.timestamps), samples),
         *((f"extra[{key!r}]", len(numbers), samples) for key, numbers in e.extra.items()),
     ):
         if got != expected:

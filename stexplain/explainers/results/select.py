@@ -26,11 +26,14 @@ def selected(explanation: Map, share: float, calibration: Calibration | None) ->
     chosen = np.zeros(valid.shape, bool)
     for row in range(len(valid)):
         places = np.flatnonzero(valid[row] & (importance[row] > 0))
-        # The most important first; positions that are equally important keep their order in the sample.
+        # The most important first.
         places = places[np.argsort(-importance[row].ravel()[places], kind="stable")]
-        wrong = calibration.at(importance[row].ravel()[places])
+        size = importance[row].ravel()[places]
+        wrong = calibration.at(size)
         # The expected share of a set is the mean of its members' rates, which rises as less important ones join.
         kept = np.cumsum(wrong) <= share * np.arange(1, len(wrong) + 1)
+        # Of positions that are equally important all or none: their place in the sample is no reason.
+        kept[:-1] &= size[1:] != size[:-1]
         count = int(np.flatnonzero(kept).max(initial=-1)) + 1
         chosen[row].reshape(-1)[places[:count]] = True
     return chosen

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray
 
 from stexplain.errors import DataError, InputError
@@ -40,6 +41,10 @@ def to_dataset(fields: Mapping[str, Any]) -> xarray.Dataset:
         variables["observed"] = (("sample", "instance", "time", "node"), fields["observed"])
     if fields["standard_error"] is not None:
         variables["standard_error"] = (("sample", "instance", "time", "node"), fields["standard_error"])
+    if fields["timestamps"] is not None:
+        # As text, which has the offset from UTC, too: netCDF 3 has neither moments nor 64-bit integers.
+        moments = np.asarray([moment.isoformat() for moment in fields["timestamps"]], dtype=str)
+        variables["timestamp"] = (("sample",), moments, {"long_name": "moment of the first frame"})
     for name, numbers in fields["extra"].items():
         variables[_EXTRA + name] = (("sample",), numbers)
     # Attributes of netCDF are numbers or text: tuples and graphs are written as JSON.
@@ -52,6 +57,9 @@ def to_dataset(fields: Mapping[str, Any]) -> xarray.Dataset:
         "reduce": fields["reduce"],
         "measures": fields["measures"],
         "time_unit": fields["time_unit"],
+        "time_zone": _zone(fields["timestamps"]),
+        "output_unit": fields["output_unit"],
+        "channel_units": json.dumps(fields["channel_units"]),
         "notes": json.dumps(fields["notes"]),
         "graph": "" if fields["graph"] is None else json.dumps(fields["graph"].to_dict()),
     }
@@ -64,6 +72,26 @@ def to_dataset(fields: Mapping[str, Any]) -> xarray.Dataset:
     return xarray.Dataset(variables, coordinates, attributes)
 
 
+def _zone(moments: pd.DatetimeIndex | None) -> str:
+    """The name of a time zone; empty where there is none."""
+    return "" if moments is None or moments.tz is None else str(moments.tz)
+
+
+def _moments(dataset: xarray.Dataset) -> pd.DatetimeIndex | None:
+    """The moments of the samples' first frames; none where the file has none."""
+    if "timestamp" not in dataset:
+        return None
+    texts = [str(text) for text in dataset["timestamp"].values.tolist()]
+    if not (zone := dataset.attrs.get("time_zone", "")):
+        return pd.DatetimeIndex(texts)
+    moments = pd.to_datetime(texts, utc=True)
+    try:
+        return moments.tz_convert(zone)
+    except (KeyError, ValueError, TypeError):
+        # A zone that this machine does not know: the moments are the same ones.
+        return moments
+
+
 def from_dataset(dataset: xarray.Dataset) -> dict[str, Any]:
     """The inverse of `to_dataset`: the fields of an `Explanation`, by name.
 
@@ -72,7 +100,10 @@ def from_dataset(dataset: xarray.Dataset) -> dict[str, Any]:
     """
     try:
         if dataset.attrs["format"] != _FORMAT:
-            raise DataError(f"the format is {dataset.attrs['format']}; this version reads format {_FORMAT}.")
+            raise DataError(
+                f"the format is {dataset.attrs['format']}; this version reads format {_FORMAT}. Another version of "
+                "stexplain wrote it, and can read it."
+            )
         graph = json.loads(dataset.attrs["graph"]) if dataset.attrs["graph"] else None
         return {
             "values": dataset["values"].values,
@@ -92,6 +123,9 @@ def from_dataset(dataset: xarray.Dataset) -> dict[str, Any]:
             "reduce": dataset.attrs.get("reduce", ""),
             "measures": dataset.attrs.get("measures", ""),
             "time_unit": dataset.attrs.get("time_unit", "frame"),
+            "output_unit": dataset.attrs.get("output_unit", ""),
+            "channel_units": tuple(json.loads(dataset.attrs.get("channel_units", "[]"))),
+            "timestamps": _moments(dataset),
             "standard_error": dataset["standard_error"].values if "standard_error" in dataset else None,
             "notes": tuple(json.loads(dataset.attrs.get("notes", "[]"))),
             "layer": dataset.attrs["layer"],

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from stexplain.explainers.explanation import Explanation
 
 _AGAIN = "Save the explanation again."
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+"""The first bytes of a file of netCDF 4."""
 
 
 def save(explanation: "Explanation", path: Path) -> None:
@@ -111,7 +113,13 @@ def _write_parquet(explanation: "Explanation", path: Path) -> None:
 
 def _read_nc(path: Path) -> xarray.Dataset:
     # From memory: of a file, a header that declares terabytes would have them allocated.
-    return xarray.load_dataset(io.BytesIO(read_bytes(path)), engine="scipy")
+    content = read_bytes(path)
+    if content.startswith(_HDF5):
+        raise DataError(
+            f"{path} is a file of netCDF 4, as xarray writes where it can; expected netCDF 3, as `Explanation.save` "
+            'writes. Write the dataset by to_netcdf(path, engine="scipy").'
+        )
+    return xarray.load_dataset(io.BytesIO(content), engine="scipy")
 
 
 def _read_zarr(path: Path) -> xarray.Dataset:

@@ -16,6 +16,7 @@ def tidy(
     time: NDArray[np.float64],
     nodes: Sequence[str],
     channels: Sequence[str] | None = None,
+    moments: Sequence[pd.DatetimeIndex] | None = None,
 ) -> pd.DataFrame:
     """A row per position that holds an observation, or per channel of one.
 
@@ -26,6 +27,7 @@ def tidy(
         time: of each frame.
         nodes: their names.
         channels: the names of the channels of `values`, where it has any.
+        moments: of each frame of each sample, where known.
 
     Example:
         >>> present = np.array([[[[False], [True]]]])
@@ -41,8 +43,30 @@ def tidy(
         "instance": instance.repeat(each),
         "frame": frame.repeat(each),
         "time": time[frame].repeat(each),
-        "node": np.asarray(list(nodes))[node].repeat(each),
     }
+    if moments:
+        # By row of one index of all samples, which keeps the time zone.
+        every = moments[0].append(list(moments[1:]))
+        columns["timestamp"] = every[(sample * len(time) + frame).repeat(each)]
+    columns["node"] = np.asarray(list(nodes))[node].repeat(each)
     if channels is not None:
         columns["channel"] = np.tile(np.asarray(channels), len(sample))
     return pd.DataFrame({**columns, "value": values[sample, instance, frame, node].ravel()})
+
+
+def moments(first: pd.DatetimeIndex, time: NDArray[np.float64]) -> list[pd.DatetimeIndex]:
+    """The moment of each frame of each sample, from those of the samples' first frames.
+
+    Seconds are added to moments, not to clocks: where clocks change, an hour is left out or comes twice.
+
+    Args:
+        first: of each sample, ``[B]``.
+        time: of each frame, ``[T]``, in seconds.
+
+    Example:
+        >>> moments(pd.DatetimeIndex(["2026-01-01"]), np.array([-300.0, 0.0]))[0].strftime("%H:%M").tolist()
+        ['00:00', '00:05']
+    """
+    # Rounded to nanoseconds, as a float of seconds is.
+    since = pd.to_timedelta(np.round((time - time[:1]) * 1e9).astype(np.int64), unit="ns")
+    return [moment + since for moment in first]

@@ -7,6 +7,7 @@ import numpy as np
 from torch import nn
 
 from stexplain.checking import checked
+from stexplain.checking.words import shown
 from stexplain.data import Batch, Clips, WindowedSeries
 from stexplain.errors import InputError, unknown
 from stexplain.explainers import by_name
@@ -36,6 +37,12 @@ class BestBaseline(NamedTuple):
     Attributes:
         name: of its class.
         value: its mean score over samples.
+
+    Example:
+        >>> scores = {"Motion": localisation([[[[2.0, 1.0]]]], [[[[True, False]]]])}
+        >>> name, value = best_baseline(scores, "nodes")
+        >>> name, value
+        ('Motion', 1.0)
     """
 
     name: str
@@ -62,6 +69,9 @@ def baseline_scores(
         targets: of each batch, for those that look near a node; none: the prediction, which names no node.
         model: for the layout of the input, the graph and the recipe, where batches are raw.
         options: class name -> options of that baseline explainer.
+
+    Raises:
+        InputError: where a batch has no ground truth, or a name is of no baseline explainer.
 
     Returns:
         Class name -> scores per sample.
@@ -92,6 +102,8 @@ def baseline_scores(
         explain: BaselineExplainer = kind(model, **own)
         parts = []
         for number, batch in enumerate(batches):
+            if not hasattr(batch, "truth"):
+                raise InputError(f"batches[{number}]: got {shown(batch)}; expected a Batch with ground truth.")
             e = explain(batch, target=Predicted() if targets is None else targets[number])
             present = batch.present.cpu().numpy() if batch.observed is not None else batch.valid
             parts.append(localisation(e.values, batch.truth, present))
@@ -103,8 +115,7 @@ def baseline_scores(
 def best_baseline(scores: Mapping[str, Localisation], over: str, score: str = "auroc") -> BestBaseline:
     """The baseline explainer with the highest mean.
 
-    It is chosen on the samples that it is judged on, which favours them: what beats it has
-    beaten each.
+    It is chosen on the samples that it is judged on, which favours it: what beats it has beaten each.
 
     Args:
         scores: of `baseline_scores`.
@@ -112,7 +123,13 @@ def best_baseline(scores: Mapping[str, Localisation], over: str, score: str = "a
         score: one of `stexplain.metrics.localisation.SCORES`.
 
     Raises:
-        InputError: where there are no scores.
+        InputError: where there are no scores, or none of that name.
+
+    Example:
+        >>> truth = np.array([[[[True, False, False]]]])
+        >>> maps = {"Motion": [[[[2.0, 1.0, 3.0]]]], "Variance": [[[[3.0, 2.0, 1.0]]]]}
+        >>> best_baseline({name: localisation(values, truth) for name, values in maps.items()}, "nodes")
+        BestBaseline(name='Variance', value=1.0)
     """
     for one in scores.values():
         if over not in one.scores:

@@ -59,12 +59,15 @@ def sign_flip_test(
     count = check_shape("differences", values.shape, "b tests")["b"]
     if permutations < 1:
         raise InputError(f"permutations: got {permutations}; expected at least 1.")
-    # An excluded pair adds nothing to any sum, so one set of sign patterns serves all tests.
-    paired = np.where(np.isnan(values), 0.0, values)
+    codes = group_codes(groups, count)
+    # Without the pairs of which no test has a difference: their signs would only make more patterns of the same sums.
+    known = ~np.isnan(values).all(axis=1)
+    # A pair that is excluded from some tests adds nothing to their sums, so one set of sign patterns serves all tests.
+    paired = np.where(np.isnan(values), 0.0, values)[known]
     if groups is not None:
         # Signs are flipped within a group together: that is all that independence allows.
-        paired = group_sums(paired, group_codes(groups, count))
-        count = len(paired)
+        paired = group_sums(paired, codes[known])
+    count = len(paired)
     threshold = np.abs(paired.sum(axis=0)) - _ROUNDING * np.abs(paired).sum(axis=0)
     exact = 2**count <= permutations
     total = 2**count if exact else permutations
@@ -87,6 +90,9 @@ def smallest_p(units: int) -> float:
     """The smallest p that the exact `sign_flip_test` of so many independent units can give: ``2 / 2^units``.
 
     Five trainings cannot show a difference at 0.05, whatever they find; six can.
+
+    Args:
+        units: how many pairs, or groups of them, such as trainings.
 
     Raises:
         InputError: if there is no unit.

@@ -223,7 +223,10 @@ class Comparison(Charted):
 
     def _test_pairs(self, metric: str, pairs: Sequence[tuple[str, str]]) -> pd.DataFrame:
         if not pairs:
-            raise InputError("tests: got no pair of methods; expected at least two methods. Compare more than one.")
+            raise InputError(
+                "got no pair of methods to test; expected at least two methods, of which one is not in against=. "
+                f"The methods are {', '.join(self.methods)}: compare more of them, or name fewer in against=."
+            )
         by_method = self.scores[metric]
         # NaN minus anything is NaN: a sample without one of the two scores is excluded from this pair alone.
         differences = np.stack([by_method[a] - by_method[b] for a, b in pairs], axis=1)

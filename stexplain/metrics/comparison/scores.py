@@ -181,10 +181,10 @@ def complexity_score(score: str = "gini") -> SampleMetric:
         raise unknown("score", score, COMPLEXITY)
 
     def measure(_: ExplainerLike, e: Explanation, batch: Batch) -> NDArray[np.float64]:
-        return complexity(e.importance, e.valid).scores[score]
+        # Not `e.valid`, which knows whole frames only: a gap of a sensor is no position without importance.
+        return complexity(e.importance, e.present).scores[score]
 
-    bounds = None if score == "entropy" else (0.0, 1.0)
-    return SampleMetric(score, measure, higher_is_better=score != "entropy", bounds=bounds)
+    return SampleMetric(score, measure, higher_is_better=score != "entropy", bounds=(0.0, 1.0))
 
 
 @checked

@@ -18,7 +18,7 @@ from stexplain.metrics.dataset.results import DatasetEffect, SavedExplanations
 from stexplain.metrics.dataset.run import WorkOptions, results, sampled
 from stexplain.metrics.faithfulness import SETS, MaskingCurve, check_sets
 from stexplain.metrics.importance import ClassImportance
-from stexplain.metrics.masking import MASKINGS
+from stexplain.metrics.masking import MASKINGS, masking_steps
 
 
 class DatasetOptions(CallOptions, WorkOptions, total=False):
@@ -127,6 +127,15 @@ def masking_curve(
 
     Raises:
         InputError: where an argument is out of range, a clip has no label, or `out` holds something else.
+
+    Example:
+        >>> import stexplain as stx
+        >>> graph = stx.STGraph.from_edges(["a", "b"], [("a", "b")], center="a")
+        >>> clips = Clips.from_arrays(np.ones((4, 1, 6, 2, 3)), [0, 1, 0, 1], graph=graph)
+        >>> model = stx.nn.STGCN(graph, classes=2, channels=[4], strides=[1])
+        >>> curve = masking_curve(model, clips, [[0.9, 0.1]] * 2, nodes=1, masking=[0, 1])
+        >>> float(curve.accuracy()[0])  # clips that are alike, of two classes
+        0.5
     """
     network = model_of(model)
     clips = sampled(network, clips)
@@ -135,8 +144,9 @@ def masking_curve(
     remembered = class_importance if isinstance(class_importance, ClassImportance) else None
     psi = np.asarray(class_importance if remembered is None else remembered.psi, np.float64)
     known = {} if remembered is None or remembered.call is None else remembered.call.options
-    steps = [0.0, *[float(m) for m in masking if m != 0]]
-    given: dict[str, Any] = {"importance": psi, "nodes": nodes, "masking": steps, "baseline": baseline, "seed": seed}
+    steps = masking_steps(masking)
+    given: dict[str, Any] = {"importance": psi, "nodes": nodes, "masking": steps.tolist()}
+    given |= {"baseline": baseline, "seed": seed}
     work, call = _split(options)
     given |= {"sets": list(sets), "call": {**known, **call}}
     correct: dict[str, list[Any]] = {which: [] for which in sets}
@@ -146,7 +156,7 @@ def masking_curve(
         for which in sets:
             correct[which].append(arrays[which])
     joined = {which: np.concatenate(each, axis=1) for which, each in correct.items()}
-    return MaskingCurve(np.array(steps), joined, tuple(clips.ids), baseline, nodes, unranked)
+    return MaskingCurve(steps, joined, tuple(clips.ids), baseline, nodes, unranked)
 
 
 @checked
@@ -176,6 +186,15 @@ def effect(
 
     Raises:
         InputError: where the clips have no counterfactual, an argument is out of range, or `out` holds something else.
+
+    Example:
+        >>> import stexplain as stx
+        >>> graph = stx.STGraph.from_edges(["a", "b"], [("a", "b")], center="a")
+        >>> clips = Clips.from_arrays(np.ones((2, 1, 6, 2, 3)), [0, 1], graph=graph)
+        >>> effect(stx.nn.STGCN(graph, classes=2, channels=[4], strides=[1]), clips)
+        Traceback (most recent call last):
+        ...
+        stexplain.errors.InputError: these clips have no counterfactual: nobody knows what a recording would be ...
     """
     network = model_of(model)
     clips = sampled(network, clips)
@@ -223,6 +242,16 @@ def explanations(
 
     Raises:
         InputError: where an argument is out of range, or `out` holds something else.
+
+    Example:
+        >>> import tempfile
+        >>> import stexplain as stx
+        >>> graph = stx.STGraph.from_edges(["a", "b"], [("a", "b")], center="a")
+        >>> clips = Clips.from_arrays(np.ones((5, 1, 6, 2, 3)), [0, 1, 0, 1, 1], graph=graph)
+        >>> model = stx.nn.STGCN(graph, classes=2, channels=[4], strides=[1])
+        >>> saved = explanations(model, clips, out=tempfile.mkdtemp(), part=2)
+        >>> [len(e) for e in saved]
+        [2, 2, 1]
     """
     network = model_of(model)
     clips = sampled(network, clips)

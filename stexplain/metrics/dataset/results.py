@@ -29,6 +29,13 @@ class DatasetEffect(Result):
         ids: the names of the clips.
         names: of the nodes or groups.
         score: what was measured, in words.
+
+    Example:
+        >>> values, before, after = np.array([[[4.0, 0.0], [1.0, 0.0]]]), np.array([6.0]), np.array([1.0])
+        >>> of = {"classes": np.array([2]), "inferences": np.array([5]), "ids": ("clip 1",), "score": "logit"}
+        >>> found = DatasetEffect(values, before, after, names=("hand", "foot"), **of)
+        >>> found.groups().tolist(), found.used(0.5).tolist()
+        ([[4.0, 0.0]], [[[True, False], [False, False]]])
     """
 
     values: NDArray[np.float64]
@@ -65,6 +72,14 @@ class SavedExplanations(Sequence[Explanation]):
     Attributes:
         files: netCDF, in the order of the clips; see `Explanation.load`.
         samples: how many clips each has.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "part-0.nc"
+        >>> Explanation(np.ones((2, 1, 4, 3)), np.ones((2, 1, 4), bool)).save(path)
+        >>> saved = SavedExplanations((path,), (2,))
+        >>> len(saved), saved[0].values.shape
+        (1, (2, 1, 4, 3))
     """
 
     files: tuple[Path, ...]

@@ -1,14 +1,16 @@
 """Compares the explanations of two groups of samples, per node and over time."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stexplain.checking import checked
+from stexplain.checking.words import shown
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.explanation import Explanation
+from stexplain.intervals.groups import group_names, is_missing
 from stexplain.metrics.groups.designs import Tested, between, within
 from stexplain.metrics.groups.features import means_by_cluster, node_means, shares, window_means, window_names
 from stexplain.metrics.groups.result import GroupComparison
@@ -40,8 +42,8 @@ def compare_groups(
     Args:
         explanations: of one model, method and target; several may be of unlike length.
         groups: a label of each sample, two different ones in all, such as ``["patient", "control", ...]``.
-        clusters: a label of each sample, such as its subject: samples of one cluster are not independent. Default:
-            each sample by itself.
+        clusters: a label of each sample, such as its subject: samples of one cluster are not independent; or nested,
+            ``[n, levels]``, of which the outermost, first, decides. Default: each sample by itself.
         reference: the group that the other is compared with; default: the one whose label comes first in order.
         windows: equal parts of each sample's course; 0 compares nodes alone.
         share: compare each sample's importance as shares of its own total, whatever the size of its score.
@@ -69,7 +71,7 @@ def compare_groups(
     parts = [explanations] if isinstance(explanations, Explanation) else list(explanations)
     _check_alike(parts)
     count = sum(len(part) for part in parts)
-    labels = _labels("groups", groups, count)
+    labels = _labels(groups, count)
     names = sorted(set(labels), key=str)
     if len(names) != 2:
         raise InputError(f"groups: got {len(names)} different labels, {names[:4]}; expected two.")
@@ -79,7 +81,7 @@ def compare_groups(
     first = names[0] if reference is None else reference
     other = next(name for name in names if name != first)
     in_other = np.array([label == other for label in labels])
-    subjects = list(range(count)) if clusters is None else _labels("clusters", clusters, count)
+    subjects = list(range(count)) if clusters is None else group_names(clusters, count, "clusters").tolist()
     if windows < 0:
         raise InputError(f"windows: got {windows}; expected 0, for none, or more.")
     if not 0 < confidence < 1:
@@ -169,14 +171,16 @@ def _notes(parts: Sequence[Explanation]) -> tuple[str, ...]:
     )
 
 
-def _labels(name: str, given: Any, count: int) -> list[Any]:
+def _labels(groups: Any, count: int) -> list[Hashable]:
     """One label per sample, as Python's own values."""
-    if isinstance(given, str) or not hasattr(given, "__len__"):
-        raise InputError(f"{name}: got {given!r}; expected a list of {count} labels, one for each sample.")
-    values = given.tolist() if hasattr(given, "tolist") else list(given)
+    if isinstance(groups, str) or not hasattr(groups, "__len__"):
+        raise InputError(f"groups: got {groups!r}; expected a list of {count} labels, one for each sample.")
+    values = groups.tolist() if hasattr(groups, "tolist") else list(groups)
     if len(values) != count:
-        raise InputError(f"{name}: got {len(values)} labels; expected {count}, one for each sample.")
-    if any(value is None or value != value for value in values):
-        first = next(row for row, value in enumerate(values) if value is None or value != value)
-        raise InputError(f"{name}: sample {first} has no label; expected one of each. Leave out samples without one.")
+        raise InputError(f"groups: got {len(values)} labels; expected {count}, one for each sample.")
+    for row, value in enumerate(values):
+        if not isinstance(value, Hashable):
+            raise InputError(f"groups: got {shown(value)} for sample {row}; expected one label of each.")
+        if is_missing(value):
+            raise InputError(f"groups: sample {row} has no label; expected one of each. Leave out samples without one.")
     return values

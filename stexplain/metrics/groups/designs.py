@@ -80,6 +80,8 @@ def within(
     tested = np.asarray(~(np.isnan(first) | np.isnan(other)).any(0))
     first, other = first[:, tested], other[:, tested]
     pairs = other - first
+    # What differs by rounding alone does not differ.
+    pairs[np.abs(pairs) <= 1e-12 * np.maximum(np.abs(first), np.abs(other))] = 0.0
     half = stats.t.ppf((1 + confidence) / 2, units - 1) * pairs.std(0, ddof=1) / np.sqrt(units)
     blocks, count, exact = flips(units, permutations, seed)
     kept = np.zeros((1, units), bool)

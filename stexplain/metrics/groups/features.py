@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from stexplain.errors import InputError
 from stexplain.explainers.explanation import Explanation
-from stexplain.explainers.results.times import times_of
+from stexplain.explainers.results.times import LAGS, times_of
 
 
 def node_means(e: Explanation, *, signed: bool) -> NDArray[np.float64]:
@@ -71,8 +71,8 @@ def window_names(parts: Sequence[Explanation], windows: int) -> list[str]:
     # Each frame lasts until the next.
     ends = np.append(first, 2 * first[-1] - first[-2])
     starts = np.ceil(np.arange(windows + 1) * len(first) / windows).astype(int)
-    if unit == "min":
-        return [f"{abs(ends[a]):.4g} to {abs(ends[b - 1]):.4g} min earlier" for a, b in pairwise(starts)]
+    if unit in LAGS:
+        return [f"{abs(ends[a]):.4g} to {abs(ends[b - 1]):.4g} {LAGS[unit]} earlier" for a, b in pairwise(starts)]
     return [f"{ends[a]:.4g} to {ends[b]:.4g} s" for a, b in pairwise(starts)]
 
 

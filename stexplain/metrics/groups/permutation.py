@@ -32,6 +32,7 @@ def welch(values: NDArray[np.float64], chosen: NDArray[np.bool_]) -> NDArray[np.
     Returns:
         ``[P, F]``; infinite where neither group varies and they differ, zero where they do not differ.
     """
+    scale = np.abs(values).max(0, initial=0.0)
     # Centred, so that sums of squares lose no digits.
     values = values - values.mean(0)
     picked = chosen.astype(np.float64)
@@ -41,7 +42,7 @@ def welch(values: NDArray[np.float64], chosen: NDArray[np.bool_]) -> NDArray[np.
     sum_0, square_0 = values.sum(0) - sum_1, squares.sum(0) - square_1
     variance_1 = np.maximum(square_1 - sum_1**2 / ones, 0) / (ones - 1)
     variance_0 = np.maximum(square_0 - sum_0**2 / zeros, 0) / (zeros - 1)
-    return _ratio(sum_1 / ones - sum_0 / zeros, np.sqrt(variance_1 / ones + variance_0 / zeros))
+    return _ratio(sum_1 / ones - sum_0 / zeros, np.sqrt(variance_1 / ones + variance_0 / zeros), scale)
 
 
 def paired_t(differences: NDArray[np.float64], flipped: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -57,12 +58,15 @@ def paired_t(differences: NDArray[np.float64], flipped: NDArray[np.bool_]) -> ND
     units = len(differences)
     means = (1.0 - 2.0 * flipped) @ differences / units
     squares = (differences**2).sum(0) / units
-    return _ratio(means, np.sqrt(np.maximum(squares - means**2, 0) / (units - 1)))
+    scale = np.abs(differences).max(0, initial=0.0)
+    return _ratio(means, np.sqrt(np.maximum(squares - means**2, 0) / (units - 1)), scale)
 
 
-def _ratio(difference: NDArray[np.float64], error: NDArray[np.float64]) -> NDArray[np.float64]:
-    # Differences and errors that are rounding alone are none.
-    scale = np.abs(difference).max(initial=0.0)
+def _ratio(
+    difference: NDArray[np.float64], error: NDArray[np.float64], scale: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    # Differences and errors that are rounding alone are none: each feature by its own numbers, ``[F]``, as others may
+    # be larger by any factor.
     difference = np.where(np.abs(difference) <= 1e-12 * scale, 0.0, difference)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(error > 1e-12 * scale, difference / error, np.sign(difference) * np.inf)

@@ -33,6 +33,16 @@ class GroupComparison(Charted):
         confidence: of the intervals.
         graph: of the nodes, where known.
         notes: what may make the groups differ although the model treats them alike, a sentence each.
+
+    Example:
+        >>> import numpy as np
+        >>> from stexplain import Explanation, compare_groups
+        >>> values = np.random.default_rng(0).random((12, 1, 16, 2))
+        >>> values[6:, ..., 1] += 2
+        >>> e = Explanation(values, np.ones((12, 1, 16), bool), ("hip", "hand"))
+        >>> found = compare_groups(e, ["control"] * 6 + ["patient"] * 6, windows=0)
+        >>> found.different()["name"].tolist(), found.clusters, found.smallest_p == 2 / found.permutations
+        (['hand'], (6, 6), True)
     """
 
     _table: pd.DataFrame

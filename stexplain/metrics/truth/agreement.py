@@ -17,6 +17,7 @@ from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.results.joining import check_alike
 from stexplain.metrics.arrays import valid_importance
 from stexplain.metrics.localisation import row_scores
+from stexplain.metrics.ranking import equal_but_for_rounding
 from stexplain.metrics.truth.effect import USED, Effect
 from stexplain.result import Result
 
@@ -33,6 +34,12 @@ class Agreement(Result):
 
     Attributes:
         scores: for each of `OVER` and each of `SCORES`, one number per sample ``[B]``; NaN for a sample that has none.
+
+    Example:
+        >>> scores = {over: {score: np.array([0.9, np.nan]) for score in SCORES} for over in OVER}
+        >>> found = Agreement(scores)
+        >>> found.mean("groups", "rank"), found.excluded("groups", "rank")
+        (0.9, 1)
     """
 
     scores: dict[str, dict[str, NDArray[np.float64]]]
@@ -57,13 +64,23 @@ class Agreement(Result):
         )
 
     def mean(self, over: str, score: str) -> float:
-        """The mean over the samples that have the score; NaN where none has."""
+        """The mean over the samples that have the score; NaN where none has.
+
+        Args:
+            over: the axis, one of those in `scores`.
+            score: its name.
+        """
         values = entry_of("score", score, entry_of("axis", over, self.scores))
         values = values[~np.isnan(values)]
         return float(values.mean()) if len(values) else float("nan")
 
     def excluded(self, over: str, score: str) -> int:
-        """How many samples are excluded because they have no such score."""
+        """How many samples are excluded because they have no such score.
+
+        Args:
+            over: the axis, one of those in `scores`.
+            score: its name.
+        """
         return int(np.isnan(entry_of("score", score, entry_of("axis", over, self.scores))).sum())
 
     @classmethod
@@ -89,9 +106,9 @@ def effect_agreement(values: Any, effect: Effect, *, planted: Any = None, share:
     Importance is averaged over each region (over its frames and nodes; summed over instances); a group's importance
     is its mean over all windows, and its effect the largest of its windows. Per sample::
 
-        auroc              the probability that what was used (effect above `share` of the sample's largest) has a
+        auroc              the probability that what was used (effect above share of the sample's largest) has a
                            higher importance than what was not, a tie counting one half; chance level 0.5
-        average_precision  as of `localisation`; chance level about the share that was used
+        average_precision  as of localisation; chance level about the share that was used
         rank               Spearman's correlation of importance and effect, over regions that are planted, or over
                            groups that have one; ties have their mean rank; chance level 0
 
@@ -134,12 +151,18 @@ def effect_agreement(values: Any, effect: Effect, *, planted: Any = None, share:
         truth = as_numbers("planted", planted).astype(np.bool_)
         check_shape("planted", truth.shape, "b m t n", **sizes)
         inside = regions.any(truth)
-    means, present, used = regions.means(importance), regions.present, effect.used(share)
-    by_group = means.sum(1) / np.maximum(present.sum(1), 1)
+    present, used = regions.present, effect.used(share)
+    # Regions of unequal size round their means in another way: of a map that is the same everywhere all are tied.
+    means, magnitudes = regions.means(importance), regions.means(np.abs(importance))
+    windows = np.maximum(present.sum(1), 1)
+    by_group = equal_but_for_rounding(means.sum(1) / windows, magnitudes.sum(1) / windows)
     # A group in any of its windows.
     used_ever, present_ever, inside_ever = (np.any(each, axis=1, keepdims=False) for each in (used, present, inside))
     flat = (len(means), -1)  # [B, W, G] -> [B, W G]
-    regions_of_all = (means.reshape(flat), effect.values.reshape(flat))
+    regions_of_all = (
+        equal_but_for_rounding(means.reshape(flat), magnitudes.reshape(flat)),
+        effect.values.reshape(flat),
+    )
     masks = (used.reshape(flat), present.reshape(flat), inside.reshape(flat))
     return Agreement(
         {

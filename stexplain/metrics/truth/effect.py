@@ -21,7 +21,7 @@ from stexplain.explainers.results.joining import check_alike
 from stexplain.explainers.target import TargetLike
 from stexplain.explainers.targets import Class, Predicted, as_target
 from stexplain.metrics.arrays import check_sample_ids
-from stexplain.metrics.calls import call_of
+from stexplain.metrics.calls import call_of, refuse_observed
 from stexplain.metrics.masked_model import MaskedModel
 from stexplain.metrics.truth.margin import MarginOverOthers
 from stexplain.metrics.truth.regions import Regions, members_of
@@ -47,6 +47,14 @@ class Effect(Result):
         ids: the names of the samples.
         inferences: how many forward passes each sample took, ``[B]``.
         score: what was measured, in words.
+
+    Example:
+        >>> model = nn.Sequential(nn.Flatten(), nn.Linear(4, 1, bias=False))
+        >>> _ = nn.init.ones_(model[1].weight)
+        >>> x = torch.tensor([[[3.0, 1.0], [0.0, 2.0]]])  # one logit, the sum of 2 frames x 2 nodes
+        >>> found = effect(model, x, torch.zeros_like(x), windows=2, inputs="b t n")
+        >>> found.groups().tolist(), (found.before - found.after).tolist()
+        ([[3.0, 2.0]], [6.0])
     """
 
     values: NDArray[np.float64]
@@ -144,6 +152,7 @@ def effect(
     groups: Mapping[str, Sequence[int | str]] | None = None,
     explanation: Any = None,
     valid: Any = None,
+    observed: Any = None,
     shared: Mapping[str, Any] | None = None,
     per_sample: Mapping[str, Any] | None = None,
     **options: Unpack[CallOptions],
@@ -175,6 +184,7 @@ def effect(
         groups: nodes that are replaced together, by name or index, such as ``graph.groups``; default: each by itself.
         explanation: where it is an `Explanation`, the model is called as it was for that.
         valid: see `frozen_masked_model`.
+        observed: see `frozen_masked_model`.
         shared: see `frozen_masked_model`.
         per_sample: see `frozen_masked_model`.
         **options: how the model is called; see `frozen_masked_model`.
@@ -200,7 +210,8 @@ def effect(
         raise InputError("counterfactual: got None; expected the samples without their cause. Give it, or Clips as x.")
     # Recordings of which the truth says that nothing makes their class are as they would be without it.
     causeless = isinstance(x, Batch) and x.truth is not None and not bool(x.truth.any())
-    call = call_of(explanation, options, valid, shared, per_sample)
+    refuse_observed(x, observed)
+    call = call_of(explanation, options, valid, shared, per_sample, observed=observed)
     # The same steps for both (layout, recipe, device), so that the two stay aligned.
     masked, other = MaskedModel(model, **call.options), MaskedModel(model, **call.options)
     masked.load(x, call)

@@ -18,6 +18,14 @@ class Inferences:
         entries: of the first floating tensor that each forward pass was given, summed.
         backward: the same for passes backward.
         passes: how many forward passes.
+
+    Example:
+        >>> import torch
+        >>> model, x = nn.Linear(3, 1), torch.zeros(4, 3)
+        >>> with counted_inferences(model) as counted:
+        ...     _ = model(x), model(x[:2])
+        >>> counted.passes, counted.per_sample(x.numel())
+        (2, 1.5)
     """
 
     entries: int = 0

@@ -1,6 +1,7 @@
 """A sound map of a network that has learned its task is trusted; no other is."""
 
 import json
+import re
 from functools import partial
 from importlib import import_module
 
@@ -11,10 +12,12 @@ from torch import nn
 
 import stexplain as stx
 from stexplain.checks.model_state import changes, snapshot
+from stexplain.checks.trust.result import Trust, TrustCheck
 from stexplain.checks.trust.trust import CHECKS
 from stexplain.errors import InputError
 from stexplain.explainers.explainer import Maps
 from stexplain.explainers.methods.gradient.integrated_gradients import IntegratedGradients
+from stexplain.intervals.bootstrap import Interval
 from stexplain.progress import Progress
 from tests.checks.trust.easy_task import CLASSES, GRAPH, LAYOUT, network, samples, trained
 
@@ -144,6 +147,34 @@ def test_few_samples_show_nothing():
     grouped = trust(trained(), "STGGradCAM", groups=np.arange(40) % 4)
     assert not grouped.trusted
     assert "got 4 groups; expected at least 10. Samples of a group, such as a person's" in str(grouped)
+    # It stands in the way of all checks, and is said once; the table has a row for each.
+    for said in (str(grouped), grouped._repr_html_(), *grouped.reasons):
+        assert said.count("got 4 groups") == 1
+    assert str(grouped).splitlines()[1].split("  ")[1:3] == ["not checked", "all checks"]
+    assert not {"None", "nan", "above"} & set(re.findall(r"<td>(\w*)</td>", grouped._repr_html_()))
+    assert grouped.reasons[0].startswith("accuracy, deletion: Not shown")
+    assert len(grouped.reasons) == 1
+    assert grouped.to_frame()["check"].tolist() == list(CHECKS)
+
+
+def test_checks_that_were_made_are_told_one_by_one():
+    same = "The same words."
+    verdict = Trust(
+        "CAM",
+        (
+            TrustCheck("accuracy", True, same),
+            TrustCheck("deletion", False, same),
+            TrustCheck.not_checked("stability", same),
+            TrustCheck("second training", None, same, Interval(0.5, 0.1, 0.9), 0.2),
+            TrustCheck.not_checked("parameter randomisation", same),
+        ),
+    )
+    told = [line.split(same)[0].split() for line in str(verdict).splitlines()[1:]]
+    assert [line[:2] for line in told] == [
+        ["passed", "accuracy"], ["failed", "deletion"], ["not", "checked"], ["not", "checked"]
+    ]  # fmt: skip
+    assert told[2][2:] == ["stability,", "parameter", "randomisation"]
+    assert verdict.reasons == (f"deletion: {same}",)
 
 
 def test_on_a_terminal_it_says_which_check_is_made(monkeypatch):
@@ -173,6 +204,30 @@ def test_copies_of_a_sample_are_one_sample_where_they_are_one_group():
     assert width(together) == pytest.approx(width(alone), rel=0.3)
     assert width(separate) < 0.7 * width(together)
     assert "48 samples in 12 groups" in together.subject
+
+
+class Says(nn.Module):
+    """A network that says the same class of whatever it is given."""
+
+    def __init__(self, of):
+        super().__init__()
+        self.network = network(0)
+        self.register_buffer("bias", 100.0 * (torch.arange(CLASSES) == of))
+
+    def forward(self, x):
+        return self.network(x) + self.bias
+
+
+def test_who_always_says_one_class_knows_nothing_however_unequal_the_groups_are():
+    # One class comes in groups of six, the others in groups of one.
+    labels = torch.tensor([0] * 36 + [1] * 6 + [2] * 6)
+    x = torch.randn(len(labels), *X.shape[1:], generator=torch.Generator().manual_seed(0))
+    groups = [*np.repeat(np.arange(6), 6), *range(6, 18)]
+    for of in range(CLASSES):
+        check = trust(Says(of), "InputGradient", x, labels, groups=groups, steps=3, draws=1, copies=9)["accuracy"]
+        assert check.passed is False
+        assert check.value == pytest.approx(1 / CLASSES)
+        assert check.estimate.low < 1 / CLASSES < check.estimate.high
 
 
 def test_another_training_that_learned_nothing_disagrees():
@@ -239,6 +294,9 @@ def test_wrong_use_is_refused_with_a_remedy():
         trust(model, explainer, layer="0")
     with pytest.raises(InputError, match="explainer: got a int; expected an explainer of the model"):
         trust(model, 3)
+    # As other calls take them: samples, then labels.
+    with pytest.raises(InputError, match="explainer: got a Tensor; expected an explainer of the model"):
+        trust(torch.nn.Flatten(), torch.zeros(2, 1, 4, 3, 1), torch.zeros(2, dtype=torch.int64))
     with pytest.raises(InputError, match="second: got the weights of `model` itself"):
         trust(model, explainer, second=model)
     with pytest.raises(InputError, match="second: got a Sequential that differs in"):
@@ -265,4 +323,4 @@ def test_what_lowered_a_forecast_counts_as_what_raised_it():
     sound = stx.trust(model, explain, x, labels=model(x)[:, 0, 0], target=target)
     deletion = next(check for check in sound.checks if check.name == "deletion")
     assert deletion.passed
-    assert "curves of change under deletion" in deletion.sentence
+    assert "by which the map's curve of change under deletion lies above that of" in deletion.sentence

@@ -19,7 +19,7 @@ TARGET = stx.Forecast(2, LAG)
 
 def hourly(values: np.ndarray) -> WindowedSeries:
     time = pd.date_range("2024-01-01", periods=len(values), freq="h")
-    return WindowedSeries(values, window=6, horizon=LAG, time=time)
+    return WindowedSeries(values, window=6, horizon=LAG, time=time, unit="mph")
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def test_a_forecaster_that_knows_what_comes_is_trusted_without_any_labels(window
     assert verdict["deletion"].passed, str(verdict)
     # Three nodes of four are forecast exactly; the error is that of the first, whose forecast is 0.
     error = np.abs(windows.y[:, :, 0].numpy()).mean() / NODES
-    assert f"Mean absolute error {error:.3g}" in verdict["accuracy"].sentence
+    assert f"Mean absolute error {error:.3g} mph, that of" in verdict["accuracy"].sentence
     # Windows of one block of time are one unit.
     assert f"{len(windows)} samples in {len(set(windows.groups))} groups" in str(verdict)
     assert 10 <= len(set(windows.groups)) < len(windows)
@@ -134,3 +134,25 @@ def test_windows_bring_the_names_of_their_nodes(windows, explainer):
     named = replace(windows, graph=graph)[:3]
     verdict = stx.trust(Upstream(), explainer, named, target=stx.Forecast("c", LAG), inputs="b t n c", copies=1)
     assert "3 samples" in str(verdict)
+
+
+def test_a_forecaster_that_a_few_windows_alone_put_ahead_of_persistence_is_not_shown_to_beat_it():
+    class First(nn.Module):
+        """Four fifths of the first observation of each node."""
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return 0.8 * x[:, :1, :, 0].repeat(1, LAG, 1)
+
+    # A level for eight frames each: persistence makes no error, but where the last observation is a fault.
+    levels = np.random.default_rng(0).choice([-1.0, 1.0], size=(40, NODES))
+    values = levels.repeat(8, axis=0)
+    values[5::160] = 100
+    windows = hourly(values).batch(range(0, 320, 8))
+    verdict = stx.trust(First(), "InputGradient", windows, target=TARGET, inputs="b t n c")
+    check = verdict["accuracy"]
+    # On average it is ahead of persistence by more than of the mean.
+    guesses, y = simple_forecasts(windows), targets_of(windows)
+    ahead = [np.abs(guess - y).mean() - 0.2 for guess in (guesses["the last observation"], y.mean(0))]
+    assert ahead[0] > 2 * ahead[1] > 0
+    assert check.passed is False
+    assert "that of the last observation" in check.sentence

@@ -234,6 +234,15 @@ def test_missing_values_are_no_motion():
     np.testing.assert_allclose(Displacement()(batch).values[0, 0, 1:, 1], [0, 30, 30])
 
 
+def test_a_gap_is_no_step_of_the_sensor_beside_it():
+    x = torch.tensor([60.0, 60.0, 0.0, 60.0, 63.0]).view(1, 5, 1)
+    observed = np.array([True, True, False, True, True]).reshape(1, 5, 1)
+    motion = Motion(inputs="b t n")(x, observed=observed)
+    # To and from the gap nothing is known; the last two frames are 3 apart.
+    assert motion.values.flatten().tolist() == [0.0, 0.0, 0.0, 3.0, 3.0]
+    assert motion.channels.flatten().tolist() == [0.0, 0.0, 0.0, 3.0, 3.0]
+
+
 def test_two_frames_of_truth_become_a_ramp_from_end_to_end():
     """The first frame is the first point of relative time, and the last frame the last."""
     truth = torch.tensor([[False, True], [True, True]]).view(1, 1, 2, 2)

@@ -14,7 +14,7 @@ from stexplain.nn.stgcn import STGCN
 from stexplain.nn.traffic import STGCNForecaster
 from tests.explainers.our_models import PATH, lively, padded
 from tests.explainers.small_models import AdaptiveGraph, PlainSTGCN, Recurrent, signals
-from tests.reference import ReleasedSTGCN
+from tests.reference.networks import ReleasedSTGCN
 
 
 def with_importance(padding="masked"):

@@ -69,3 +69,8 @@ def test_positions_that_are_not_observed_are_not_scored():
         expected = localisation(by_name.method_class("Deviation")()(of).values, of.truth, present)
         for over in OVER:
             np.testing.assert_array_equal(found.scores[over]["auroc"], expected.scores[over]["auroc"])
+
+
+def test_what_is_no_batch_is_named_by_its_place():
+    with pytest.raises(InputError, match=r"^batches\[1\]: got None; expected a Batch with ground truth"):
+        baseline_scores([batch(3), None], baseline_explainers=["Deviation"])

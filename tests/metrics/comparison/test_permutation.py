@@ -144,3 +144,14 @@ def test_what_few_trainings_can_show():
 @pytest.mark.parametrize(("correction", "expected"), [("holm", [1, 1, 1]), ("benjamini-hochberg", [0.9, 0.9, 0.9])])
 def test_no_corrected_p_is_above_one(correction, expected):
     np.testing.assert_allclose(corrected_p_values([0.7, 0.6, 0.9], correction), expected)
+
+
+def test_pairs_that_no_test_has_do_not_make_an_exact_test_a_drawn_one():
+    differences = np.array([1.0, 2.0, 3.0, *[np.nan] * 40])
+    assert sign_flip_test(differences).tolist() == [0.25]
+    groups = [*"aab", *map(str, range(40))]
+    assert sign_flip_test(differences, groups=groups).tolist() == [0.5]
+    # One that another test has stays in the patterns, and adds nothing to the first's sums.
+    both = np.stack([differences, np.r_[differences[:3], 1.0, differences[4:]]], 1)
+    assert sign_flip_test(both).tolist() == [0.25, 0.125]
+    assert np.isnan(sign_flip_test([np.nan, np.nan])).all()

@@ -117,3 +117,11 @@ def test_excluded_samples_are_counted_where_there_are_some(missing):
     text = str(Comparison({"m": {"a": values, "b": np.arange(8.0)}}, {"m": True}, tuple("abcdefgh")))
     assert ("Up to 2 samples had no score and were excluded" in text) == bool(missing)
     assert ("excluded" in text) == bool(missing)
+
+
+@pytest.mark.parametrize(("count", "p", "better"), [(5, 2 / 2**5, ""), (6, 2 / 2**6, "a")])
+def test_a_method_is_better_where_a_p_is_below_a_twentieth(count, p, better):
+    """Better on each of five samples, of which chance gives 6%, and on each of six, of which it gives 3%."""
+    scores = {"a": np.arange(count) + 1.5, "b": np.arange(count) + 0.5 - np.arange(count) / 9}
+    (test,) = Comparison({"m": scores}, {"m": True}, tuple(map(str, range(count)))).tests().to_dict("records")
+    assert (test["p"], test["better"]) == (p, better)

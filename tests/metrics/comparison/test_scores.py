@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.methods import InputGradient
 from stexplain.explainers.targets import Class, Predicted
-from stexplain.metrics import compare, deletion_curve, sensitivity_max
-from stexplain.metrics.comparison.scores import deletion_score, sensitivity_score
+from stexplain.metrics import compare, complexity, deletion_curve, sensitivity_max
+from stexplain.metrics.comparison.scores import complexity_score, deletion_score, sensitivity_score
 from tests.metrics.small_batches import batch, linear
 
 MODEL, BATCH = linear(), batch()
@@ -41,3 +42,13 @@ def test_a_metric_without_a_target_is_of_the_one_that_is_explained(explained):
     e = explain(BATCH, target=explained)
     gains = deletion_curve(explain.model, BATCH, e, target=explained, **DELETION).areas("gain")
     np.testing.assert_allclose(found["deletion gain"]["gradient"], gains, rtol=1e-6)
+
+
+@pytest.mark.parametrize("score", ["gini", "sparsity", "entropy"])
+def test_complexity_is_of_what_was_observed(score):
+    """A gap of a sensor is no importance of zero: as zeros gaps would make any map look sparse."""
+    values, observed = np.array([[[[1.0, 2.0], [3.0, 0.0], [2.0, 0.0]]]]), np.array([[[[1, 1], [1, 0], [1, 0]]]], bool)
+    e = Explanation(values, np.ones((1, 1, 3), bool), observed=observed)
+    found = complexity_score(score)(None, e, None)
+    np.testing.assert_allclose(found, complexity(e).scores[score])
+    np.testing.assert_allclose(found, complexity([[[[1.0, 2.0, 3.0, 2.0]]]]).scores[score])

@@ -1,9 +1,8 @@
-"""Two groups of explanations: the tests against slow ones written out, their error rates, designs and words."""
+"""Two groups of explanations: tests against slow ones written out, their error rates, designs and refusals."""
 
 from itertools import combinations, product
 
 import numpy as np
-import pandas as pd
 import pytest
 from scipy import stats
 
@@ -12,21 +11,7 @@ from stexplain.explainers.explanation import Explanation
 from stexplain.graph import STGraph
 from stexplain.metrics.groups.compare import compare_groups
 from stexplain.metrics.groups.permutation import p_values, paired_t, welch
-from stexplain.metrics.groups.readable import readable
-
-NAMES = ("hip", "knee", "hand")
-
-
-def of(values, **options):
-    values = np.asarray(values, np.float32)
-    return Explanation(values, np.ones(values.shape[:3], bool), NAMES[: values.shape[-1]], **options)
-
-
-def maps(means, frames=8, seed=0):
-    """Maps whose mean over frames is exactly that, ``[B, N]``, and whose frames differ."""
-    means = np.asarray(means, np.float64)
-    wave = 1 + 0.5 * np.sin(2 * np.pi * np.arange(frames) / frames)
-    return of(means[:, None, None, :] * (wave / wave.mean())[None, None, :, None])
+from tests.metrics.groups.group_maps import NAMES, maps, of
 
 
 def t(first, other):
@@ -93,6 +78,16 @@ def test_intervals_are_welchs():
     np.testing.assert_allclose(result.to_frame()["low"], expected.low, rtol=1e-6)
     np.testing.assert_allclose(result.to_frame()["high"], expected.high, rtol=1e-6)
     np.testing.assert_allclose(result.to_frame()["difference"], nodes[5:].mean(0) - nodes[:5].mean(0), rtol=1e-6)
+
+
+@pytest.mark.parametrize("sizes", [(2, 2), (2, 9), (9, 2)])
+def test_intervals_of_two_clusters_are_welchs_too(sizes):
+    """Whose degrees of freedom are then between one and two."""
+    values = np.random.default_rng(4).gamma(2, size=(sum(sizes), 3))
+    groups = ["a"] * sizes[0] + ["b"] * sizes[1]
+    table = compare_groups(maps(values), groups, windows=0, confidence=0.9).to_frame()
+    expected = stats.ttest_ind(values[sizes[0] :], values[: sizes[0]], equal_var=False).confidence_interval(0.9)
+    np.testing.assert_allclose(table[["low", "high"]].to_numpy().T, expected, rtol=1e-5)
 
 
 def test_the_mean_of_each_group_has_students_interval():
@@ -237,90 +232,6 @@ def test_a_node_that_was_never_observed_is_not_tested():
     assert "1 node was not observed in some cluster, and not tested." in result.sentences()
 
 
-def test_what_it_says():
-    values = np.random.default_rng(9).gamma(50, size=(12, 3))
-    values[6:, 2] *= 3
-    values[6:, 0] /= 3
-    result = compare_groups(maps(values), ["control"] * 6 + ["patient"] * 6)
-    said = result.sentences()
-    assert said[0] == "patient against control: 6 and 6 samples."
-    assert said[1] == "2 of 3 nodes differ: more at hand, less at hip."
-    assert said[3] == "p is at most 0.05 corrected over 11 tests; 924 permutations."
-    assert "<table" in result._repr_html_()
-    assert result.different()["name"].tolist()[:2] in (["hip", "hand"], ["hand", "hip"])
-    few = compare_groups(maps(values[[0, 1, 6, 7]]), ["a", "a", "b", "b"], windows=0)
-    assert "So few clusters cannot show a difference: no p is below 0.33, whatever is found." in few.sentences()
-    assert few.to_frame()["p"].min() >= few.smallest_p
-    assert not any("So few" in sentence for sentence in said)
-
-
-def test_one_that_differs_is_spoken_of_as_one():
-    values = np.random.default_rng(9).gamma(50, size=(12, 3))
-    values[6:, 2] *= 3
-    said = compare_groups(maps(values), ["control"] * 6 + ["patient"] * 6, windows=0).sentences()
-    assert said[1] == "1 of 3 nodes differs: more at hand."
-    # Nothing is said of the course, which was not compared.
-    assert len(said) == 3
-    assert said[2] == "p is at most 0.05 corrected over 3 tests; 924 permutations."
-
-
-@pytest.mark.parametrize(
-    ("groups", "clusters", "words"),
-    [
-        ("aaaabbb", None, "3 and 4 samples"),
-        ("aaaabbb", [0, 0, 1, 1, 2, 2, 3], "2 and 2 clusters of 3 and 4 samples"),
-        ("aaaabbb", [0, 0, 1, 2, 3, 3, 4], "2 and 3 clusters of 3 and 4 samples"),
-        ("aaaabbb", [0, 0, 1, 1, 0, 1, 1], "2 clusters with samples of both, 3 and 4 samples"),
-    ],
-)
-def test_how_many_there_are_of_each(groups, clusters, words):
-    values = np.random.default_rng(13).gamma(2, size=(7, 3))
-    result = compare_groups(maps(values), list(groups), clusters=clusters, windows=0)
-    assert result.sentences()[0] == f"b against a: {words}."
-    assert result.samples == (4, 3)
-
-
-def test_the_table_as_it_is_read_is_narrow_and_has_short_numbers():
-    values = np.random.default_rng(9).gamma(50, size=(12, 3)) * 1e-6
-    values[6:, 2] *= 3
-    result = compare_groups(maps(values), ["control"] * 6 + ["patient"] * 6, windows=0)
-    table, factor = readable(result.to_frame(), result.reference, result.other)
-    assert table.columns.tolist() == ["", "difference", "95% interval", "p", "p corrected", "control", "patient"]
-    assert table.iloc[:, 0].tolist() == list(NAMES)
-    assert factor == "in 10⁻⁶"
-    np.testing.assert_allclose(table["difference"].astype(float) * 1e-6, result.to_frame()["difference"], atol=5.1e-7)
-    np.testing.assert_allclose(table["p corrected"].astype(float), result.to_frame()["p_corrected"], rtol=0.05)
-    page = result._repr_html_()
-    assert "Means of importance and their difference in 10⁻⁶." in page
-    assert all(text in page for text in table.to_numpy().ravel())
-    assert "e-" not in page
-    assert max(map(len, str(result).splitlines()[-3:])) < 100
-
-
-def test_numbers_of_everyday_size_have_no_factor_and_a_small_difference_keeps_its_digits():
-    numbers = {"reference": [20.0, np.nan], "other": [20.5, 20.0], "difference": [0.5, np.nan]}
-    ends = {"low": [0.4, np.nan], "high": [0.6, np.nan], "p": [1e-5, np.nan], "p_corrected": [0.0123, np.nan]}
-    table = pd.DataFrame({"kind": "node", "name": ["hip", "hand"], **numbers, **ends})
-    # Groups that are named as a column is stay two columns.
-    shown, factor = readable(table, "p", "p", 0.9)
-    assert factor == ""
-    assert shown.to_numpy().tolist() == [
-        ["hip", "0.500", "0.400 to 0.600", "<0.0001", "0.012", "20.000", "20.500"],
-        ["hand", "", "", "", "", "", "20.000"],
-    ]
-    assert shown.columns[2] == "90% interval"
-
-
-def test_a_small_difference_beside_a_large_one_is_not_written_as_zero():
-    numbers = {"reference": [0.1445, 0.001], "other": [0.1736, 0.0010042], "difference": [0.0291, 0.0000042]}
-    ends = {"low": [0.0266, 0.000002], "high": [0.0316, 0.000007], "p": [0.01, 0.02], "p_corrected": [0.01, 0.02]}
-    table = pd.DataFrame({"kind": "node", "name": ["ankle", "hip"], **numbers, **ends})
-    shown, factor = readable(table, "usual", "limping")
-    assert factor == "in 10⁻³"
-    assert shown["difference"].tolist() == ["29.100", "0.004"]
-    assert shown["95% interval"].tolist() == ["26.600 to 31.600", "0.002 to 0.007"]
-
-
 def test_nothing_that_varies_is_no_division_by_zero():
     values = np.ones((6, 3))
     values[3:, 2] = 2
@@ -339,7 +250,10 @@ def test_nothing_that_varies_is_no_division_by_zero():
         ({"groups": ["a", None, "a", "b", "b", "b"]}, "groups: sample 1 has no label"),
         ({"groups": ["a", "a", "a", "a", "a", "b"]}, "got 5 and 1 clusters; expected at least two of each"),
         ({"clusters": [0, 1, 2, 2, 3, 4]}, "clusters: 2 has samples of both groups, 0 of one"),
-        ({"clusters": [0]}, "clusters: got 1 labels"),
+        ({"clusters": [0]}, r"clusters: got shape \(1,\)"),
+        ({"clusters": ["s", "s", "t", "u", "u", np.nan]}, "clusters: got no label for sample 5"),
+        ({"groups": [["a"]] * 3 + [["b"]] * 3}, r"groups: got \['a'\] for sample 0; expected one label"),
+        ({"groups": np.array(["a", "a", "a", "b", "b", np.nan])}, "groups: sample 5 has no label"),
         ({"reference": "patients"}, "unknown reference 'patients'"),
         ({"windows": 9}, "windows: got 9; sample 0 has 8 frames"),
         ({"windows": -1}, "windows: got -1"),
@@ -353,6 +267,33 @@ def test_bad_input(options, words):
     given = {"explanations": maps(np.ones((6, 3))), "groups": ["a", "a", "a", "b", "b", "b"], **options}
     with pytest.raises(InputError, match=words):
         compare_groups(given.pop("explanations"), given.pop("groups"), **given)
+
+
+@pytest.mark.parametrize("paired", [False, True])
+def test_p_of_a_node_is_its_own_however_small_it_is_beside_another(paired):
+    random = np.random.default_rng(4)
+    values, groups = random.random((14, 2)), [0] * 7 + [1] * 7
+    values[7:, 1] += 0.3
+    clusters = {"clusters": [*range(7), *range(7)]} if paired else {}
+
+    def p(scale):
+        return compare_groups(maps(values * [1.0, scale]), groups, windows=0, **clusters).to_frame()["p"].tolist()
+
+    expected = p(1.0)
+    assert min(expected) > 0
+    for scale in (1e-11, 1e-12, 1e-13, 1e-20, 1e12):
+        assert p(scale) == pytest.approx(expected)
+
+
+def test_of_nested_clusters_the_outermost_counts():
+    values = np.random.default_rng(3).random((8, 3))
+    groups, subjects = [0] * 4 + [1] * 4, np.repeat(np.arange(4), 2)
+    nested = np.stack([subjects, np.arange(8)], 1)
+    expected = compare_groups(maps(values), groups, clusters=subjects.tolist(), windows=0)
+    for given in (nested, nested.tolist()):
+        found = compare_groups(maps(values), groups, clusters=given, windows=0)
+        assert found.clusters == (2, 2)
+        assert found.to_frame().equals(expected.to_frame())
 
 
 def test_maps_of_unlike_methods_are_not_compared():
@@ -387,13 +328,3 @@ def test_the_unit_of_the_values_does_not_matter(unit):
     # Neither group varies, and they differ.
     apart = np.repeat([[unit], [0.0]], 4, axis=0)
     assert welch(apart, np.repeat([[True, False]], 4, axis=1))[0, 0] == np.inf
-
-
-def test_a_corrected_p_of_the_level_itself_counts():
-    values = np.random.default_rng(3).normal(size=(12, 1, 8, 4)) + 3 * np.repeat([0, 1], 6)[:, None, None, None]
-    result = compare_groups(Explanation(values, np.ones((12, 1, 8), bool)), ["a", "b"] * 3 + ["b", "a"] * 3)
-    corrected = result.to_frame()["p_corrected"]
-    for p in corrected.unique():
-        assert len(result.different(level=p)) == (corrected <= p).sum()
-        assert len(result.different(level=np.nextafter(p, 0))) == (corrected < p).sum()
-    assert result.different(1)["p_corrected"].is_monotonic_increasing

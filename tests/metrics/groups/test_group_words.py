@@ -5,6 +5,7 @@ import pytest
 
 from stexplain.explainers.explanation import Explanation
 from stexplain.metrics.groups.compare import compare_groups
+from stexplain.metrics.groups.features import means_by_cluster
 from stexplain.metrics.groups.result import _listed
 from stexplain.viz import group_comparison
 
@@ -60,6 +61,19 @@ def test_groups_that_are_explained_for_different_classes_are_said_to_be():
     assert note in str(result)
     assert "different classes" in str(group_comparison(result).to_dict()["title"])
     assert not compare_groups(maps(targets=targets * 0, classes=("rest", "task")), GROUPS, windows=0).notes
+
+
+@pytest.mark.parametrize(("count", "shown"), [(4, "(a, b, c, d)"), (5, "(a, b, c, d, ...)")])
+def test_four_of_the_classes_are_named(count, shown):
+    targets = np.arange(8) % count
+    (note,) = compare_groups(maps(targets=targets, classes=tuple("abcdef")), GROUPS, windows=0).notes
+    assert shown in note
+
+
+def test_the_mean_of_a_cluster_leaves_out_what_is_not_known():
+    features = np.array([[1.0, np.nan], [3.0, np.nan], [8.0, 5.0], [np.nan, 7.0], [4.0, 9.0]])
+    means = means_by_cluster(features, np.array([0, 0, 1, 1, 1]))
+    np.testing.assert_array_equal(means, [[2.0, np.nan], [6.0, 7.0]])
 
 
 def test_many_names_are_cut_after_eight():

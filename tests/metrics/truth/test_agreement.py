@@ -100,3 +100,15 @@ def test_maps_that_do_not_fit_are_refused():
         effect_agreement(np.zeros((1, 1, 1, 2)), found, planted=np.zeros((1, 1, 1, 3)))
     with pytest.raises(InputError, match="NaN"):
         effect_agreement(np.full((1, 1, 1, 2), np.nan), found)
+
+
+def test_a_map_that_is_the_same_everywhere_has_no_rank_whatever_the_regions_sizes():
+    x = torch.rand(3, 10, 4, generator=torch.Generator().manual_seed(0)) + 1
+    observed = np.arange(10)[:, None] < [10, 9, 7, 10]
+    groups = {"one": [0], "two": [1, 2], "three": [0, 1, 3], "all": [0, 1, 2, 3]}
+    options = {"windows": 3, "target": lambda out: out.sum(1), "inputs": "b t n", "groups": groups}
+    mask = np.broadcast_to(observed, x.shape)
+    found = effect(nn.Flatten(), x * torch.tensor(observed), torch.zeros_like(x), observed=mask, **options)
+    scores = effect_agreement(np.full((3, 1, 10, 4), 0.1), found).scores
+    for over in ("groups", "regions"):
+        assert scores[over]["rank"].tolist() == [0.0, 0.0, 0.0]

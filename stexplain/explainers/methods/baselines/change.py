@@ -42,7 +42,7 @@ class RelativeCurvature(BaselineExplainer):
     The acceleration over the speed, each averaged over nine frames around the position: what goes to and fro quickly
     is high, what goes as far in one sweep is low, however fast both are.
 
-        curvature[b, m, t, n] = mean of || x[t + 1] - 2 x[t] + x[t - 1] || / mean of || x[t + 1] - x[t - 1] || / 2
+        curvature[b, m, t, n] = mean of || x[t + 1] - 2 x[t] + x[t - 1] ||  /  mean of (|| x[t + 1] - x[t - 1] || / 2)
 
     Zero where nothing moves, and where one of three frames in a row is missing all around.
 

@@ -124,7 +124,9 @@ class GradientSHAP(Explainer):
             np.array([each.integers(len(baselines), size=self.draws) for each in generators]).T, device="cpu"
         )
         share = torch.tensor(np.array([each.random(self.draws) for each in generators]).T, device="cpu").to(x)
-        total, squares, baseline_scores = torch.zeros_like(x), x.new_zeros(x.shape[:-1]), x.new_zeros(len(x))
+        total, baseline_scores = torch.zeros_like(x), x.new_zeros(len(x))
+        # In float64: of draws that are all alike, squares in float32 leave a spread of their rounding.
+        sums, squares = (x.new_zeros(x.shape[:-1], dtype=torch.float64) for _ in range(2))
         for first in range(0, self.draws, self.copies):
             part = slice(first, min(first + self.copies, self.draws))
             start = baselines[chosen[part].to(x.device), torch.arange(len(x), device=x.device)]  # [K, B, M, T, N, C]
@@ -137,7 +139,9 @@ class GradientSHAP(Explainer):
             gradient = gradient_of(perturbed.differentiable_scores(leaf).sum(), leaf)
             each = gradient.view(difference.shape) * difference
             total += each.sum(0)
-            squares += each.sum(-1).square().sum(0)
+            of_values = each.double().sum(-1)
+            sums += of_values.sum(0)
+            squares += of_values.square().sum(0)
             with torch.no_grad():
                 baseline_scores += perturbed.scores(start.flatten(0, 1)).view(len(difference), -1).sum(0)
         per_channel = total / self.draws
@@ -145,7 +149,9 @@ class GradientSHAP(Explainer):
         # Complete in expectation: what is missing shows whether there are enough draws.
         delta = values.sum((1, 2, 3)) - (perturbed.scores_of_samples.scores - baseline_scores / self.draws)
         # The draws are independent. Of one alone nobody can tell how far it is from the next.
-        variance = (squares / self.draws - values.square()).clamp(min=0) / (self.draws - 1) if self.draws > 1 else None
+        variance = None
+        if self.draws > 1:
+            variance = (squares - sums.square() / self.draws).clamp(min=0) / (self.draws * (self.draws - 1))
         return Maps(
             values,
             perturbed.scores_of_samples,

@@ -31,11 +31,11 @@ class InputGradient(Explainer):
     With x ``[B, M, T, N, C]`` the input and y the score of the target, g = dy / dx is `Explanation.channels`, signed,
     and `Explanation.values` is g reduced over channels::
 
-        ``"norm"``      || g ||       the Euclidean norm: not negative, and the same whichever way the axes of
+        "norm"          || g ||       the Euclidean norm: not negative, and the same whichever way the axes of
                                       coordinates are turned; the default
-        ``"positive"``  || ReLU(g) || as in Pope et al.: only directions in which the score rises count, so it
+        "positive"      || ReLU(g) || as in Pope et al.: only directions in which the score rises count, so it
                                       depends on which way the axes point
-        ``"sum"``       sum of g      signed: how the score changes when all channels rise together
+        "sum"           sum of g      signed: how the score changes when all channels rise together
 
     Args:
         model: see `STGGradCAM`.

@@ -33,17 +33,9 @@ class CAM(LayerExplainer):
 
     Args:
         model: see `STGGradCAM`.
-        layer: see `STGGradCAM`.
-        layout: see `STGGradCAM`.
-        inputs: see `STGGradCAM`.
-        graph: see `STGGradCAM`.
-        classes: see `STGGradCAM`.
-        stride: see `STGGradCAM`.
-        offset: see `STGGradCAM`.
-        calls: see `STGGradCAM`.
         head: the linear head, a `Linear` or a convolution of kernel size 1, by name or module; default: the last one
             in the model.
-        chunk: see `STGGradCAM`.
+        **options: the layer, and how the model is called; see `STGGradCAM`.
 
     Raises:
         InputError: where the model has no such head, or does more than pooling before it.

@@ -46,6 +46,7 @@ class STGGradCAM(LayerGradient):
         parity: ``"das2022"`` pools alpha over instances and padding too and takes the mean, not the sum, over
             channels, as the authors' released code does.
         chunk: how many samples go through the model at a time.
+        **options: further ones of how the model is called, such as `output`; see `ModelCaller`.
 
     Raises:
         InputError: for an unknown layer, a layout, stride or offset that contradicts what was measured, an output that

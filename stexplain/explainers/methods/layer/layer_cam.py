@@ -19,15 +19,7 @@ class LayerCAM(LayerGradient):
 
     Args:
         model: see `STGGradCAM`.
-        layer: see `STGGradCAM`.
-        layout: see `STGGradCAM`.
-        inputs: see `STGGradCAM`.
-        graph: see `STGGradCAM`.
-        classes: see `STGGradCAM`.
-        stride: see `STGGradCAM`.
-        offset: see `STGGradCAM`.
-        calls: see `STGGradCAM`.
-        chunk: see `STGGradCAM`.
+        **options: the layer, and how the model is called; see `STGGradCAM`.
 
     Raises:
         InputError: as `STGGradCAM` does.

@@ -156,16 +156,13 @@ class LayerExplainer(Explainer):
 
     def _position_valid(self, model_input: ModelInput, positions: int) -> Tensor:
         """Which of so many positions of the layer stand for a valid frame, ``[B, M, T']``, bool."""
+        # Where the layer has no time, its one position stands for all frames.
         place = self._place(model_input)
-        if not place.in_time:
-            return model_input.known_valid.any(-1, keepdim=True)
         return position_valid(model_input.known_valid, positions, place.stride, place.offset)
 
     def _position_pooled(self, model_input: ModelInput, positions: int) -> Tensor:
         """Which of so many positions of the layer are pooled over, ``[B, M, T']``, bool."""
         place, valid = self._place(model_input), self._position_valid(model_input, positions)
-        if not place.in_time:
-            return valid
         return position_pooled(valid, model_input.sizes["t"], place.stride, place.offset)
 
 

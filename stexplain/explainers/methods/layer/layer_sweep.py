@@ -39,6 +39,15 @@ class LayerSweep(Result):
 
     Raises:
         InputError: where there are none, or they are not of the same samples.
+
+    Example:
+        >>> import torch
+        >>> model = nn.Sequential(nn.Conv2d(2, 4, 1), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 8 * 6, 3))
+        >>> sweep = layer_sweep(model, torch.randn(5, 2, 8, 6), target=1, layers=["0", "1"], inputs="b c t n")
+        >>> sweep["1"].values.shape, [e.layer for e in sweep]
+        ((5, 1, 8, 6), ['0', '1'])
+        >>> float(sweep.to_frame()["nodes"].iloc[-1].round(6))  # the last layer agrees with itself
+        1.0
     """
 
     explanations: Mapping[str, Explanation]
@@ -74,9 +83,9 @@ class LayerSweep(Result):
 
         Columns are `layer`; `stride`, in frames; `nodes`, `time` and `positions`, the Pearson correlation, in [-1, 1],
         of the importance (ReLU of the values) with that at the last layer, per node (mean over valid frames and
-        instances), per valid frame and instance (mean over nodes), and per valid position; and `padding_share`, in
-        [0, 1]. All are means over samples. A sample whose map is constant at either layer has no correlation and is
-        excluded from that mean; where that leaves none, it is NaN.
+        instances), per valid frame and instance (mean over nodes), and per valid position, of what was observed; and
+        `padding_share`, in [0, 1]. All are means over samples. A sample whose map is constant at either layer has no
+        correlation and is excluded from that mean; where that leaves none, it is NaN.
         """
         # The last named layer is the reference: usually the last block, the default of all methods.
         *_, last = self
@@ -178,12 +187,15 @@ def _kept(explainer: LayerGradient, model_input: ModelInput) -> list[str]:
 
 
 def _reduced(one: Explanation) -> dict[str, list[NDArray[Any]]]:
-    """The importance of each sample by node, by valid frame and instance, and by valid position."""
-    return {
-        "nodes": list(one.nodes().to_numpy()),
-        "time": [row[valid].mean(-1) for row, valid in zip(one.importance, one.valid, strict=True)],
-        "positions": [row[valid].ravel() for row, valid in zip(one.importance, one.valid, strict=True)],
-    }
+    """The importance of each sample by node, by frame and instance, and by position, of what was observed."""
+    found: dict[str, list[NDArray[Any]]] = {"nodes": [], "time": [], "positions": []}
+    for nodes, row, present in zip(one.nodes().to_numpy(), one.importance, one.present, strict=True):
+        # A gap of a sensor is no position without importance, at which both layers would agree.
+        observed = present.any(-1)
+        found["nodes"].append(nodes[present.any((0, 1))])
+        found["time"].append((row * present)[observed].sum(-1) / present[observed].sum(-1))
+        found["positions"].append(row[present])
+    return found
 
 
 def _correlation(a: NDArray[Any], b: NDArray[Any]) -> float:

@@ -1,5 +1,6 @@
 """`layers`: a table of what can be explained inside a model, measured."""
 
+import sys
 from collections.abc import Mapping
 from typing import Any, Unpack
 
@@ -8,11 +9,13 @@ from torch import Tensor, nn
 
 from stexplain.checking import checked
 from stexplain.errors import InputError
+from stexplain.explainers.arguments import refuse_of_forward
 from stexplain.explainers.methods.layer.place import whole
 from stexplain.explainers.model.caller import ModelCaller
 from stexplain.explainers.model.model_input import ModelInput, Signals
 from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.model.probe.layers import LayerProbe
+from stexplain.progress import AFTER, Progress
 
 
 class _CountingCaller(ModelCaller):
@@ -21,11 +24,14 @@ class _CountingCaller(ModelCaller):
     def __init__(self, model: nn.Module, **options: Unpack[CallOptions]):
         super().__init__(model, **options)
         self.values_run = [0]
+        # A terminal alone sees it, and only where measuring takes a while: of models of some hundred layers it does.
+        self.progress = Progress("layers: passes", None, shown=sys.stderr.isatty(), after=AFTER)
 
     def _forward(
         self, model_input: ModelInput, x: Tensor | None = None, *, substitutes: Mapping[str, Tensor] | None = None
     ) -> Any:
         self.values_run[0] += (model_input.x if x is None else x).numel()
+        self.progress.advance()
         return super()._forward(model_input, x, substitutes=substitutes)
 
 
@@ -37,6 +43,7 @@ def layers(
     valid: Any = None,
     shared: Mapping[str, Any] | None = None,
     per_sample: Mapping[str, Any] | None = None,
+    observed: Any = None,
     **options: Unpack[CallOptions],
 ) -> pd.DataFrame:
     """Every tensor that a module of a model returns: which of its axes is which, and where its positions lie in time.
@@ -54,6 +61,7 @@ def layers(
         valid: see `Explainer.__call__`.
         shared: see `Explainer.__call__`.
         per_sample: see `Explainer.__call__`.
+        observed: see `Explainer.__call__`: NaN is allowed where it is false, and goes to the model as zero.
         **options: how the model is called; see `ModelCaller`.
 
     Returns:
@@ -86,11 +94,12 @@ def layers(
         >>> table["layout"].tolist()[1:], table["nodes"].tolist()
         (['b c 1 1', 'b c'], [True, False, False])
     """
+    refuse_of_forward(model, [name for name in options if name not in CallOptions.__annotations__])
     caller = _CountingCaller(model, **options)
     if caller.model is None:
         raise InputError("model: got None; expected a torch.nn.Module.")
-    with caller._model_frozen():
-        model_input = caller._prepare(x, valid, shared, per_sample)
+    with caller.progress, caller._model_frozen():
+        model_input = caller._prepare(x, valid, shared, per_sample, observed=observed)
         probe = LayerProbe(caller, model_input)
         rows = [
             {

@@ -13,6 +13,9 @@ from stexplain.explainers.model.layer_names import find_layer, split_name
 from stexplain.explainers.model.probe.rows import LayerAxes
 from stexplain.explainers.model.probe.time import Timing
 
+# Nothing follows the samples where the axes of the input are mixed up.
+_RIGHT = " Is the layout of the input right?"
+
 
 @dataclass(frozen=True)
 class Declared:
@@ -85,7 +88,7 @@ def place_of(model: nn.Module, measured: LayerAxes, declared: Declared, sizes: d
     inner = measured.sizes if layout is measured.layout else {}
     notes = []
     without_nodes = "n" not in layout.letters and sizes["n"] > 1
-    if without_nodes and not in_time and sizes["t"] > 1:
+    if without_nodes and (not in_time or sizes["t"] == 1):
         raise InputError(
             f"layer {name!r} has an axis neither of nodes nor of frames: its map would be the same everywhere. Explain "
             "a layer before they are pooled; stexplain.layers(model, x) lists them."
@@ -160,9 +163,14 @@ def _layout(model: nn.Module, measured: LayerAxes, declared: Declared, sizes: di
     try:
         found = given.sizes(measured.shape, **known)
     except InputError as error:
-        # Nothing follows the samples where the axes of the input are mixed up.
-        hint = " Is the layout of the input right?" if measured.layout is None else ""
-        raise InputError(f"{error}{hint}") from None
+        if measured.layout is not None:
+            raise
+        # Where no axis was found that follows the samples, the shape may be that of the copies that were measured.
+        try:
+            given.sizes(measured.shape, m=sizes["m"], n=sizes["n"])
+        except InputError:
+            raise InputError(f"{error}{_RIGHT}") from None
+        return given
     if measured.layout is not None:
         expected = measured.layout.sizes(measured.shape, **{**measured.sizes, **known})
         if _bare(given, found) != _bare(measured.layout, expected):
@@ -197,7 +205,7 @@ def _stride_and_offset(model: nn.Module, measured: LayerAxes, declared: Declared
             raise InputError(
                 f"where the positions of layer {measured.name!r} lie in time cannot be measured"
                 f"{_because(measured.why)}. Give `stride` and `offset`: position i stands for frame offset + i * "
-                "stride."
+                f"stride.{_RIGHT if measured.layout is None else ''}"
             )
         return stride, offset or 0
     assert timing.stride is not None

@@ -99,6 +99,7 @@ class LearnedMask(Explainer):
     """
 
     method = "learned mask"
+    measures = "share"
     _scores_alone = True
 
     def __init__(
@@ -135,7 +136,6 @@ class LearnedMask(Explainer):
         settings: dict[str, Any] = {"baseline": baseline, "size": size, "smoothness": smoothness}
         settings |= {"connectedness": connectedness, "window": window, "groups": groups, "per_channel": per_channel}
         self.method = named(type(self), self.method, goal, **settings, steps=steps, rate=rate)
-        self.measures = "share"
 
     def _maps(self, model_input: ModelInput, score_fn: ScoreFn) -> Maps:
         perturbed = PerturbedInputs(self, model_input, score_fn)

@@ -19,6 +19,7 @@ from stexplain.explainers import (
     Predicted,
 )
 from stexplain.explainers.methods.gradient.expected_fall import expected_fall
+from stexplain.explainers.random_generator import node_noise
 from stexplain.graph import STGraph
 
 X = torch.randn(3, 1, 6, 4, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
@@ -136,6 +137,18 @@ def test_gradients_are_taken_at_noise_of_rising_levels():
     # Alike for all samples, but for their own spread and range.
     small = (noise / deviation)[:4]
     assert ((small[:, 0] - small[:, 1]).abs() < 1e-5).float().mean() > 0.9
+
+
+def test_each_draw_is_in_the_middle_of_its_share_of_the_levels():
+    """Draw k of K is x + (k + 1/2) / K of the deviation, times the noise of the nodes, cut off at what was seen."""
+    draws = 4
+    seen, x = noisy_samples(X, draws=draws).double(), X
+    deviation = (x - x.mean(2, keepdim=True)).square().mean((1, 2, 3), keepdim=True).sqrt()
+    lowest, highest = x.amin((1, 2, 3), keepdim=True), x.amax((1, 2, 3), keepdim=True)
+    noise = node_noise(0, ["0", "1", "2", "3"], X.shape[1:], draws, np.ones(X.shape[1:4], bool))
+    for k, one in enumerate(noise):
+        expected = x + (2 * k + 1) / (2 * draws) * deviation * torch.from_numpy(one)
+        np.testing.assert_allclose(seen[k], expected.clamp(lowest, highest), rtol=1e-5, atol=1e-6)
 
 
 def test_noise_stays_within_what_each_channel_has():

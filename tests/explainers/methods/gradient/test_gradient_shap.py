@@ -86,3 +86,15 @@ def test_wrong_use():
     ):
         with pytest.raises(InputError, match=message):
             GradientSHAP(PlainSTGCN(), **wrong)
+
+
+def test_draws_that_are_all_alike_have_no_standard_error():
+    """A linear score has one gradient: of one baseline each draw gives the same, whatever its size."""
+    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 1, bias=False))
+    model[1].weight.data.copy_(torch.tensor([[1e3, 3.0, 0.1, 7.0]]))
+    x = torch.tensor([1.1, 2.2, 3.3, 4.4]).view(1, 1, 2, 2, 1)
+    e = GradientSHAP(model, baselines=["zero"])(x, target=Class(1))
+    assert (np.abs(e.standard_error) <= 1e-7 * np.abs(e.values)).all()
+    # Of a score that is not linear it is that of the draws, computed in float64.
+    square = GradientSHAP(model, baselines=["zero"], draws=4)(x, target=lambda output: output[:, 0] ** 2)
+    assert (square.standard_error > 0.05 * np.abs(square.values)).all()

@@ -11,7 +11,7 @@ from stexplain.explainers.methods.layer.grad_cam import STGGradCAM
 from stexplain.explainers.targets import Class, Custom, Margin, Predicted
 from tests.explainers.our_models import lively
 from tests.explainers.small_models import PlainSTGCN, Recurrent, path_adjacency, signals
-from tests.reference import slow_grad_cam, slow_to_frames
+from tests.reference.maps import slow_grad_cam, slow_to_frames
 
 THEIRS = {"inputs": "b c t n m", "layout": "(b m) c t n"}
 

@@ -1,9 +1,11 @@
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from stexplain.errors import InputError
 from stexplain.explainers.methods.layer.grad_cam import STGGradCAM
+from stexplain.explainers.methods.layer.hires_cam import HiResCAM
 from stexplain.explainers.targets import Class
 from tests.explainers.small_models import PlainSTGCN, signals
 
@@ -19,12 +21,18 @@ THEIRS = {"inputs": "b c t n m", "layout": "(b m) c t n"}
         ({"layer": 3}, "layer: got a int"),
         ({"layout": "(b m) c t k"}, "'k'"),
         ({"stride": 0}, "at least 1"),
+        ({"calls": "frame"}, "choice of calls.*frames"),
         ({"chunk": 0}, "at least one"),
     ],
 )
 def test_wrong_options_are_named(options, words):
     with pytest.raises(InputError, match=words.replace("(", r"\(")):
         STGGradCAM(PlainSTGCN(), **{"layer": "second", **THEIRS, **options})
+
+
+def test_without_a_model_there_is_no_layer():
+    with pytest.raises(InputError, match="model: got None; expected one, as STGGradCAM explains a layer"):
+        STGGradCAM(None)
 
 
 def test_a_layout_that_does_not_fit_the_layer_is_named():
@@ -135,6 +143,14 @@ def test_a_layer_without_nodes_and_frames_is_refused():
         STGGradCAM(TwoBranches(""), layer="head", inputs="b c t n")(signals(2, 3, 12, 5), target=Class(0))
 
 
+@pytest.mark.parametrize("frames", [1, 12])
+def test_a_map_that_would_be_the_same_everywhere_is_refused(frames):
+    """Of a single frame, too: a layer without nodes tells nothing then."""
+    explain = STGGradCAM(TwoBranches(""), layer="head", inputs="b c t n", layout="b c")
+    with pytest.raises(InputError, match="the same everywhere"):
+        explain(signals(2, 3, frames, 5), target=Class(0))
+
+
 def test_a_layer_that_runs_twice_says_which_output_is_explained():
     class Twice(nn.Module):
         def __init__(self):
@@ -151,3 +167,26 @@ def test_a_layer_that_runs_twice_says_which_output_is_explained():
     )
     assert any("ran 2 times" in note for note in once.notes)
     assert not any("ran 2 times" in note for note in given.notes)
+
+
+class Mean(nn.Module):
+    def __init__(self, axis: int):
+        super().__init__()
+        self.axis = axis
+
+    def forward(self, x):
+        return x.mean(self.axis)
+
+
+@pytest.mark.parametrize("axis", [1, 2], ids=["frames", "nodes"])
+def test_a_layer_that_lacks_an_axis_has_the_same_map_all_along_it(axis):
+    """Weight times feature, at each frame of a layer that has none, but for padding; and at each node."""
+    x, size = signals(2, 6, 4, 3), (6, 4)[2 - axis]
+    torch.manual_seed(0)
+    model = nn.Sequential(Mean(axis), nn.Flatten(), nn.Linear(3 * size, 2))
+    valid = torch.ones(2, 1, 6, dtype=torch.bool)
+    valid[1, 0, 4:] = False
+    e = HiResCAM(model, layer="0", inputs="b t n c")(x, target=Class(1), valid=valid)
+    along = (model[2].weight[1].view(size, 3) * x.mean(axis)).sum(-1).unsqueeze(axis).expand(2, 6, 4)
+    expected = (along * valid[:, 0, :, None]).detach().numpy()
+    np.testing.assert_allclose(e.values[:, 0], expected, rtol=1e-5, atol=1e-7)

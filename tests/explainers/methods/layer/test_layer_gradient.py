@@ -13,7 +13,7 @@ from stexplain.explainers.methods.layer.layer_cam import LayerCAM
 from stexplain.explainers.targets import Class
 from tests.explainers.our_models import lively, padded
 from tests.explainers.small_models import signals
-from tests.reference import slow_grad_cam_plus_plus, slow_hires_cam, slow_layer_cam
+from tests.reference.maps import slow_grad_cam_plus_plus, slow_hires_cam, slow_layer_cam
 
 FAMILY = {HiResCAM: slow_hires_cam, LayerCAM: slow_layer_cam, GradCAMPlusPlus: slow_grad_cam_plus_plus}
 

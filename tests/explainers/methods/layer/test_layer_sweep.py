@@ -36,8 +36,8 @@ def test_it_takes_one_forward_pass():
     model.register_forward_hook(lambda _, arguments, __: calls.append(1) if len(arguments[0]) == 2 else None)
     layers = ["second", model.first, "first.norm"]
     sweep = layer_sweep(model, signals(2, 3, 10, 5, 2), target=Class(0), layers=layers, **THEIRS)
-    # Two more passes show which axis of the output follows the samples.
-    assert len(calls) == 1 + 2
+    # Four more show which axis of the output follows the samples, and that these have the same scores again.
+    assert len(calls) == 1 + 4
     assert list(sweep.explanations) == ["second", "first", "first.norm"]
     assert all(len(module._forward_hooks) == (module is model) for module in model.modules())
 
@@ -105,3 +105,10 @@ def test_what_does_not_fit_is_named():
     sweep = layer_sweep(model, x, target=Class(0), layers=["first", "second"], **THEIRS)
     with pytest.raises(InputError, match="layer of the sweep 'frst'.*first"):
         sweep["frst"]
+
+
+def test_layers_of_other_samples_are_refused_together():
+    one, more = (Explanation(np.ones((count, 1, 2, 3)), np.ones((count, 1, 2), bool)) for count in (1, 2))
+    with pytest.raises(InputError, match=r"shapes \[\(1, 1, 2, 3\), \(2, 1, 2, 3\)\]; expected one shape"):
+        LayerSweep({"a": one, "b": more})
+    assert len(LayerSweep({"a": more, "b": more})) == 2

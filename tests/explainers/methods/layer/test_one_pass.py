@@ -4,8 +4,8 @@ import torch
 from stexplain.explainers import LayerCAM, STGGradCAM
 from stexplain.explainers.methods.layer.one_pass import one_pass
 from stexplain.explainers.targets import Predicted
+from tests.nn.small_stgcn import small
 from tests.nn.test_packing import clips
-from tests.nn.test_stgcn import small
 
 
 def test_each_explanation_is_that_of_the_explainer_alone_for_one_forward_pass():

@@ -5,7 +5,7 @@ import torch
 from stexplain.explainers.methods.layer.positions import position_pooled, position_valid, to_frames
 from stexplain.nn.packing import valid_positions
 from tests.explainers.small_models import signals
-from tests.reference import slow_to_frames
+from tests.reference.maps import slow_to_frames
 
 
 @pytest.mark.parametrize(("stride", "frames"), [(1, 6), (2, 9), (3, 9), (4, 17), (4, 20)])

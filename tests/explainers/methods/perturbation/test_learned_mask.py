@@ -8,7 +8,7 @@ from stexplain.explainers.methods.perturbation.learned_mask import LearnedMask
 from stexplain.explainers.targets import Class, Custom, Predicted
 from stexplain.graph import STGraph
 from tests.explainers.small_models import PlainSTGCN, signals
-from tests.reference import slow_mask_loss
+from tests.reference.maps import slow_mask_loss
 
 FRAMES, NODES = 8, 5
 PATH = STGraph.from_edges("abcde", [("a", "b"), ("b", "c"), ("c", "d"), ("d", "e")])

@@ -5,8 +5,8 @@ import pytest
 
 from stexplain.explainers import Occlusion, ShapleyValueSampling
 from stexplain.explainers.targets import Class
+from tests.nn.small_stgcn import small
 from tests.nn.test_packing import alone, clips
-from tests.nn.test_stgcn import small
 
 EXPLAINERS = [
     lambda model: Occlusion(model, window=4, baseline="mean"),

@@ -15,7 +15,7 @@ from stexplain.explainers.targets import Class, Custom
 from stexplain.graph import STGraph
 from tests.explainers.our_models import NODES, batch, small_model
 from tests.explainers.small_models import PlainSTGCN, linear, signals
-from tests.reference import exact_shapley
+from tests.reference.maps import exact_shapley
 
 
 def one_frame(*values):

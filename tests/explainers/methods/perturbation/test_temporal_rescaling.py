@@ -12,7 +12,7 @@ from stexplain.explainers.targets import Class, Custom, Predicted
 from stexplain.metrics.localisation import localisation
 from tests.explainers.our_models import batch, small_model
 from tests.explainers.small_models import Recurrent, signals
-from tests.reference import slow_temporal_rescaling
+from tests.reference.maps import slow_temporal_rescaling
 
 
 @pytest.mark.parametrize(("method", "alpha"), [(InputGradient, 0.0), (STGGradCAM, 0.55)], ids=["gradient", "grad-cam"])
