@@ -16,6 +16,16 @@ class StexplainError(Exception):
 
     Attributes:
         exit_code: the exit code of the command line for this error.
+
+    Args:
+        message: what is wrong, what was expected, and the remedy.
+
+    Example:
+        >>> try:
+        ...     raise InputError("digits: got '2'; expected an integer.")
+        ... except StexplainError as error:
+        ...     print(error)
+        digits: got '2'; expected an integer.
     """
 
     exit_code = 1
@@ -25,13 +35,35 @@ class StexplainError(Exception):
 
 
 class InputError(StexplainError, ValueError):
-    """An argument, a name or a shape is wrong. Correct the call."""
+    """An argument, a name or a shape is wrong. Correct the call.
+
+    Args:
+        message: the argument, what it got, what was expected, and the remedy.
+
+    Example:
+        >>> import stexplain as stx
+        >>> stx.STGraph.from_edges(["hip", "knee"], [("hip", "kne")])
+        Traceback (most recent call last):
+        ...
+        stexplain.errors.InputError: unknown node 'kne'. Did you mean 'knee'?
+    """
 
     exit_code = 2
 
 
 class CardError(InputError):
-    """A card is missing, unreadable or invalid."""
+    """A card is missing, unreadable or invalid.
+
+    Args:
+        message: the file, the field, what it got, and what was expected.
+
+    Example:
+        >>> import stexplain as stx
+        >>> stx.load_dataset("ntuu")
+        Traceback (most recent call last):
+        ...
+        stexplain.errors.CardError: there is no dataset card 'ntuu'. Did you mean 'ntu'? ...
+    """
 
 
 class UntrustedError(CardError):
@@ -39,6 +71,15 @@ class UntrustedError(CardError):
 
     Attributes:
         module: the name that `trust` takes.
+
+    Args:
+        message: what names the code, and how to allow it.
+        module: the name that `trust` takes; empty: not one alone.
+
+    Example:
+        >>> error = UntrustedError("the card 'mine' names 'my_reader'. Nothing was imported.", "my_reader")
+        >>> error.module  # that one may allow, by trust="my_reader"
+        'my_reader'
     """
 
     def __init__(self, message: str, module: str = "") -> None:
@@ -47,7 +88,22 @@ class UntrustedError(CardError):
 
 
 class DataError(StexplainError):
-    """A file, a folder or a run is broken, truncated or incomplete."""
+    """A file, a folder or a run is broken, truncated or incomplete.
+
+    Args:
+        message: the file, what is wrong with it, and the remedy.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import stexplain as stx
+        >>> path = Path(tempfile.mkdtemp()) / "maps.nc"
+        >>> _ = path.write_bytes(b"half a file")
+        >>> stx.Explanation.load(path)
+        Traceback (most recent call last):
+        ...
+        stexplain.errors.DataError: /.../maps.nc could not be read ...
+    """
 
 
 def _screen(message: str) -> str:

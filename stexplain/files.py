@@ -201,8 +201,12 @@ def check_digest(path: Path, value: Any, expected: str | None, remedy: str) -> N
 
 
 def sha256(path: Path) -> str:
-    """The SHA-256 of a file's bytes, in hexadecimal."""
-    with Path(path).open("rb") as file:
+    """The SHA-256 of a file's bytes, in hexadecimal.
+
+    Raises:
+        DataError: where it may not be read.
+    """
+    with readable(Path(path), "a file", "Allow it to be read."), Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -53,6 +53,8 @@ def resident_bytes() -> int | None:
         >>> resident_bytes() is None or resident_bytes() > 0
         True
     """
+    if sys.platform == "win32":
+        return None
     try:
         _, resident, shared, *_ = Path("/proc/self/statm").read_text("utf-8").split()
     except (OSError, ValueError):

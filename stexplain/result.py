@@ -65,16 +65,25 @@ class Charted(Result):
 
     _CHART = ""
 
-    def plot(self, **options: Any) -> Any:
+    def plot(self, *, ax: Any = None, **options: Any) -> Any:
         """An altair chart.
 
         Args:
+            ax: axes of matplotlib to draw the same numbers into, where `stexplain.viz` has a function for that (class
+                importance has one); none: an altair chart.
             **options: of the function of `stexplain.viz` that draws it.
 
+        Returns:
+            The chart, or `ax`.
+
         Raises:
-            InputError: where an option is none of that function's.
+            InputError: where an option is none of that function's, or this result cannot be drawn into `ax`.
         """
-        return drawn(self._CHART, self._drawn_of(), **{**self._drawn_with(), **options})
+        if ax is None:
+            return drawn(self._CHART, self._drawn_of(), **{**self._drawn_with(), **options})
+        if not hasattr(import_module("stexplain.viz"), f"draw_{self._CHART}"):
+            raise InputError(f"ax: viz.{self._CHART} draws no axes of matplotlib. Leave ax out, or draw to_frame().")
+        return drawn(f"draw_{self._CHART}", self._drawn_of(), ax, **options)
 
     def _drawn_of(self) -> Any:
         """What that function takes."""

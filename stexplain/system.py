@@ -1,6 +1,8 @@
 """What differs from system to system: processor cores, locks on files, installed packages."""
 
 import os
+import shlex
+import subprocess
 import sys
 from collections.abc import Iterable
 from importlib import metadata
@@ -18,6 +20,18 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def as_typed(*words: object) -> str:
+    """A command of this package as it is typed in this system's shell: what holds a blank is quoted.
+
+    Example:
+        >>> as_typed("data", "check", "my card") in ("stexplain data check 'my card'", 'stexplain data check "my card"')
+        True
+    """
+    command = ["stexplain", *map(str, words)]
+    # What a shell of Windows reads; single quotes are letters there.
+    return subprocess.list2cmdline(command) if sys.platform == "win32" else shlex.join(command)
 
 
 def removes_open_files() -> bool:

@@ -1,8 +1,9 @@
 """Checks the card and the experiment in a dataset's folder, the user's own above all, and reports every problem."""
 
+import inspect
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from scipy.sparse.csgraph import connected_components
 
 from stexplain.bench.experiment import load_experiment
 from stexplain.cards import DatasetCard, Protocol, SeriesCard, Trust, any_card, card_path, import_of, trusting
+from stexplain.cards.messages import alike
 from stexplain.errors import CardError, StexplainError, suggest
 from stexplain.graph import STGraph
 
@@ -84,14 +86,16 @@ def _checked(folder: str | Path) -> CardReport:
         return CardReport(path, tuple(_lines(error)), ())
     if isinstance(card, DatasetCard):
         wrong = list(_graph(card))
-        problems += [*wrong, *_classes(card), *_protocols(card)]
+        problems += [*wrong, *_classes(card), *_protocols(card), *_twice("axes.channels", card.axes.channels)]
+        unusual += _unusual_classes(card)
         # A graph with a wrong edge cannot be made, so it cannot be looked at.
         unusual += [] if wrong else _components(card)
-        problems += _module(card, "reader", card.reader, ("find", "read"))
+        problems += _module(card, "reader", card.reader, {"find": 2, "read": 1})
     else:
-        problems += _module(card, "reader", card.reader, ("read",))
+        problems += _twice("series.channels", card.series.channels)
+        problems += _module(card, "reader", card.reader, {"read": 2})
     if card.planted is not None:
-        problems += _module(card, "planted", card.planted, ("generate",))
+        problems += _module(card, "planted", card.planted, {"generate": None})
     problems += _experiment(card)
     if card.name != path.parent.name and path.name == "card.toml":
         unusual.append(f"name is {card.name!r}, the folder {path.parent.name!r}: cards are found by the folder's name.")
@@ -162,6 +166,19 @@ def _classes(card: DatasetCard) -> Iterator[str]:
         yield "classes: there is none. Give each class a table [[classes]] with id and name."
 
 
+def _unusual_classes(card: DatasetCard) -> Iterator[str]:
+    if len(card.classes) == 1:
+        yield f"classes: there is one alone, {card.class_names[0]!r}: nothing is to be told apart."
+    for first, other in alike(card.class_names):
+        yield f"classes: {first!r} and {other!r} differ in letters' case, spaces or leading zeros alone."
+
+
+def _twice(what: str, names: Iterable[str]) -> Iterator[str]:
+    for name, count in Counter(names).items():
+        if count > 1:
+            yield f"{what}: got {name!r} {count} times; each channel needs its own name."
+
+
 def _protocols(card: DatasetCard) -> Iterator[str]:
     for name, protocol in card.protocols.items():
         yield from (f"protocols.{name}: {text}" for text in _protocol(protocol))
@@ -171,6 +188,19 @@ def _protocols(card: DatasetCard) -> Iterator[str]:
 
 def _protocol(protocol: Protocol) -> Iterator[str]:
     train, test, validation = protocol.train, protocol.test, protocol.validation
+    values: dict[str, dict[type, Any]] = {}
+    for part, selection in (("train", train), ("test", test), ("validation", validation)):
+        if selection is None:
+            continue
+        if not selection.values:
+            yield f"{part} has no values of {selection.field}; expected those of its recordings."
+        for value in selection.values:
+            values.setdefault(selection.field, {}).setdefault(type(value), value)
+    for field, kinds in values.items():
+        if len(kinds) > 1:
+            shown = " and ".join(repr(value) for value in kinds.values())
+            yield f"got {shown} as values of {field}, text and numbers; expected one of them, as its recordings have."
+            return
     # Two selections by different fields may share recordings on purpose: the test split then excludes the training one.
     if test is not None and test.field == train.field:
         both = [value for value in test.values if value in train.values]
@@ -181,7 +211,7 @@ def _protocol(protocol: Protocol) -> Iterator[str]:
         if outside:
             yield f"validation has the {train.field} {outside[0]!r}, which train lacks: it is a part of train."
         # Its recordings are taken from those of train.
-        if not set(train.values) - set(validation.values):
+        if train.values and not set(train.values) - set(validation.values):
             yield f"validation takes every {train.field} of train, and leaves nothing to train on."
     if test is not None and test.field == validation.field:
         both = [value for value in test.values if value in validation.values]
@@ -189,7 +219,10 @@ def _protocol(protocol: Protocol) -> Iterator[str]:
             yield f"test and validation both have the {test.field} {both[0]!r}."
 
 
-def _module(card: DatasetCard | SeriesCard, field: str, path: str, functions: tuple[str, ...]) -> Iterator[str]:
+def _module(
+    card: DatasetCard | SeriesCard, field: str, path: str, functions: Mapping[str, int | None]
+) -> Iterator[str]:
+    """What is wrong with a module: by name, how many arguments its functions are called with; none: any number."""
     try:
         module = import_of(card, path)
     except StexplainError as error:
@@ -198,9 +231,26 @@ def _module(card: DatasetCard | SeriesCard, field: str, path: str, functions: tu
     except Exception as error:  # a user's own module may raise anything as it is imported
         yield f"{field}: {path!r} could not be imported: {type(error).__name__}: {error}"
         return
-    for name in functions:
-        if not callable(getattr(module, name, None)):
-            yield f"{field}: {path!r} has no function {name!r}. {suggest(name, vars(module))}"
+    if "find" not in functions and field == "reader" and inspect.isfunction(getattr(module, "find", None)):
+        yield f"{field}: {path!r} reads recordings; expected one of series, or a card with [axes], [graph] and classes."
+    for name, count in functions.items():
+        found = getattr(module, name, None)
+        if not callable(found):
+            own = [each for each, value in vars(module).items() if inspect.isfunction(value)]
+            yield f"{field}: {path!r} has no function {name!r}. {suggest(name, own)}"
+        elif count is not None and not _takes(found, count):
+            takes = "the path alone, of a card of recordings" if count == 1 else "the path and the card"
+            yield f"{field}: {name!r} of {path!r} does not take {count} argument{'s' * (count > 1)}; expected {takes}."
+
+
+def _takes(function: Any, count: int) -> bool:
+    try:
+        inspect.signature(function).bind(*range(count))
+    except TypeError:
+        return False
+    except ValueError:  # one that says nothing of its arguments
+        return True
+    return True
 
 
 def _experiment(card: DatasetCard | SeriesCard) -> Iterator[str]:

@@ -91,14 +91,7 @@ def paired_test(against: str, differences: ArrayLike, groups: Any = None, *, see
     known = ~np.isnan(values)
     if not known.any():
         return {"against": against, "difference": 0.0, "p": None}
-    # If nothing differs within a pair, nothing does within the sum of a group: its sign is flipped as a whole.
-    sums = values[known]
-    if groups is not None:
-        labels: NDArray[Any] = np.asarray(groups)
-        labels = (labels if labels.ndim == 1 else labels[:, 0])[known]
-        _, codes = np.unique(labels, return_inverse=True)
-        sums = np.bincount(codes, weights=sums).astype(np.float64)
-    p = float(sign_flip_test(sums, seed=seed)[0])
+    p = float(sign_flip_test(values, groups=groups, seed=seed)[0])
     return {"against": against, "difference": float(values[known].mean()), "p": p}
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from stexplain.bench.html import folded, text
 from stexplain.files import read_json
+from stexplain.reading import is_there
 from stexplain.viz import save
 from stexplain.viz.page import script_json
 from stexplain.viz.playing import play_of
@@ -86,7 +87,7 @@ def _of_synthetic(title: str) -> str:
     return title if "synthetic" in title else f"{title} (synthetic data)"
 
 
-def figure_html(folder: Path, figure: Mapping[str, Any], *, autoplay: bool = False) -> str:
+def figure_html(folder: Path, figure: Mapping[str, Any], *, autoplay: bool = False, level: int = 3) -> str:
     """A figure with its heading, how to read it, and its caption.
 
     The chart's own title becomes text of the page: it then wraps on a narrow screen and is read aloud.
@@ -95,6 +96,7 @@ def figure_html(folder: Path, figure: Mapping[str, Any], *, autoplay: bool = Fal
         folder: of the experiment's run.
         figure: as `Figures` records it.
         autoplay: whether a chart that plays starts at once.
+        level: of the heading, one below that of what the figure stands in.
 
     Raises:
         DataError: where the specification is there but is not JSON.
@@ -103,7 +105,7 @@ def figure_html(folder: Path, figure: Mapping[str, Any], *, autoplay: bool = Fal
     title, caption = str(figure.get("title") or name), str(figure.get("caption") or "")
     spec = _spec(folder, file)
     if spec is None:
-        return f"<figure><h3>{text(title)}</h3><p>{text(file)} is missing from the run folder.</p></figure>"
+        return f"<figure><h{level}>{text(title)}</h{level}><p>{text(file)} is missing from the run folder.</p></figure>"
     # The heading above says the title; the subtitle says how to read the chart.
     chart_title = spec.pop("title", None)
     how, notes = _how(_lines(chart_title.get("subtitle"))) if isinstance(chart_title, dict) else ("", "")
@@ -116,7 +118,7 @@ def figure_html(folder: Path, figure: Mapping[str, Any], *, autoplay: bool = Fal
     attributes += ' data-autoplay="yes"' if autoplay else ""
     hint = f' <span class="screen">{text(figure["hint"])}</span>' if figure.get("hint") else ""
     return (
-        f'<figure aria-labelledby="{key}-title"><h3 id="{key}-title">{text(title)}</h3>'
+        f'<figure aria-labelledby="{key}-title"><h{level} id="{key}-title">{text(title)}</h{level}>'
         + (f'<p class="how">{_on_screen(text(how))}</p>' if how else "")
         + f'<div class="chart" data-chart="{key}"{attributes} role="group" aria-label="{text(caption or title)}"></div>'
         + (f"<figcaption>{text(caption)}{hint}</figcaption>" if caption or hint else "")
@@ -144,7 +146,7 @@ def moves(folder: Path, figure: Mapping[str, Any]) -> bool:
 def _spec(folder: Path, file: str) -> dict[str, Any] | None:
     """The specification of a chart; none where its file is missing."""
     path = folder / file
-    if not path.is_file():
+    if not is_there(path):
         return None
     spec: dict[str, Any] = read_json(path)
     return spec

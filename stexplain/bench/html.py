@@ -6,6 +6,9 @@ from typing import Any
 
 from stexplain.bench.wording import in_words
 
+PAGE = 60
+"""A page of paper holds about as many rows."""
+
 MANY = 7
 """A table of more columns is printed in smaller letters."""
 
@@ -84,6 +87,21 @@ def percent(value: float | None) -> str:
     return "–" if value is None else f"{value:.1%}"
 
 
+def rounded(value: float, places: int = 2, sign: str = "") -> str:
+    """A number with so many decimal places, of one that would be zero two digits: units may be large, such as volts.
+
+    Args:
+        value: the number.
+        places: after the point.
+        sign: ``"+"`` where numbers above zero bear one, too.
+
+    Example:
+        >>> rounded(3.14159), rounded(0.0), rounded(0.0042), rounded(-2.14e-05), rounded(0.31, 0, "+")
+        ('3.14', '0.00', '0.0042', '-2.1e-05', '+0.31')
+    """
+    return f"{value:{sign}.2g}" if 0 < abs(value) < 10.0**-places else f"{value:{sign}.{places}f}"
+
+
 def number(score: Any) -> str:
     """A score with its interval, or why it has none.
 
@@ -94,17 +112,38 @@ def number(score: Any) -> str:
         '0.890 (too few groups: 3)'
     """
     if isinstance(score, int | float):
-        return f"{score:.3f}"
+        return rounded(score, 3)
     if not isinstance(score, dict) or score.get("value") is None:
         return "–"
     if score.get("low") is None or score.get("high") is None:
-        return f"{score['value']:.3f}{_why_none(score)}"
-    return f"{score['value']:.3f} ({score['low']:.3f}–{score['high']:.3f})"
+        return f"{rounded(score['value'], 3)}{_why_none(score)}"
+    return f"{rounded(score['value'], 3)} ({rounded(score['low'], 3)}–{rounded(score['high'], 3)})"
 
 
 def _why_none(score: Mapping[str, Any]) -> str:
     """Why a score has no interval, behind it; nothing where that is not known."""
     return f" ({score['reason']})" if score.get("reason") else ""
+
+
+def off_paper(content: str, rows: int, where: str) -> str:
+    """Content that paper leaves out where it has more rows than a page.
+
+    Args:
+        content: as HTML.
+        rows: how many it has.
+        where: the file that holds them.
+
+    Example:
+        >>> off_paper("<table></table>", 10, "tests.csv")
+        '<table></table>'
+        >>> off_paper("<table></table>", 432, "tests.csv")
+        '<div class="screen"><table></table></div><div class="paper"><p>Too long for paper: see tests.csv.</p></div>'
+    """
+    if rows <= PAGE:
+        return content
+    return (
+        f'<div class="screen">{content}</div><div class="paper">{paragraph(f"Too long for paper: see {where}.")}</div>'
+    )
 
 
 def listed(names: Sequence[str]) -> str:
@@ -120,6 +159,16 @@ def listed(names: Sequence[str]) -> str:
 def count(value: object) -> str:
     """A whole number with commas between thousands; a dash where there is none."""
     return f"{value:,}" if isinstance(value, int) else "–" if value is None else str(value)
+
+
+def sized(value: object, units: str = "samples") -> str:
+    """What a number was measured on, to stand behind it; nothing where that is not known.
+
+    Example:
+        >>> f"AUROC 0.86{sized(1200)}", sized(None)
+        ('AUROC 0.86 (1,200 samples)', '')
+    """
+    return f" ({count(value)} {units})" if value else ""
 
 
 def has_value(score: Any) -> bool:

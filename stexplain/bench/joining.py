@@ -14,8 +14,9 @@ from stexplain.bench.runner import of_generated, verdicts_of, write_tables
 from stexplain.cards.experiment import ExperimentCard
 from stexplain.errors import DataError, InputError
 from stexplain.files import atomic_write, read_json, write_json
-from stexplain.reading import given_path, readable, regular_file
+from stexplain.reading import given_path, is_there, readable, regular_file
 from stexplain.reading.shape import Form, check_shape
+from stexplain.reading.within import inside, refuse_links_out
 
 APART = ("runs", "seed")
 """What the parts of an experiment may differ in, of what was requested."""
@@ -126,23 +127,16 @@ def join_runs(out: "str | Path", folders: "Sequence[str | Path]", *, command: st
 
 
 def _read(folder: Path) -> _Part:
-    if not (folder / "run.json").is_file():
+    if not is_there(folder / "run.json"):
         raise InputError(f"{folder}: got no run.json; expected a folder of `stexplain bench`.")
+    refuse_links_out(folder)
     requested, results = read_json(folder / "run.json", _Requested), read_results(folder)
     source = folder / RESULTS
     check_shape(source, results, _Finished, _AGAIN)
     for name, run in results["runs"].items():
-        _inside(name, source)
         if run["dataset"] not in results["datasets"]:
             raise DataError(f"{source}: got no dataset {run['dataset']!r}, which run {name!r} is on. {_AGAIN}")
     return _Part(folder, requested, results)
-
-
-def _inside(name: str, source: Path) -> str:
-    """A path within a folder: one that leads out of it would copy anybody's files, or write over them."""
-    if Path(name).is_absolute() or ".." in Path(name).parts or "\0" in name:
-        raise DataError(f"{source}: got {name!r}; expected a path within the run's folder. {_AGAIN}")
-    return name
 
 
 def _check_alike(first: _Part, other: _Part) -> None:
@@ -243,7 +237,7 @@ def _copy(
                 check_shape(record, result, _Figures, _AGAIN)
                 figures.setdefault(record.stem, {})[run] = found = result["figures"]
                 for file in (value for one in found for value in one.values() if str(value).startswith("figures/")):
-                    (out / _inside(file, record)).parent.mkdir(parents=True, exist_ok=True)
+                    (out / inside(file, record, _AGAIN)).parent.mkdir(parents=True, exist_ok=True)
                     _copy_file(part.folder / file, out / file)
     return figures
 
@@ -317,6 +311,6 @@ def _write(
             of_all |= of_part if isinstance(of_part, Mapping) else {}
     write_json(out / "run.json", {**parts[0].requested, **named, "runs": list(names), "seed": seeds[0]})
     logs = [part.folder / "log.txt" for part in parts]
-    text = "\n".join(f"# {log.parent}\n{log.read_text('utf-8', 'replace')}" for log in logs if log.is_file())
+    text = "\n".join(f"# {log.parent}\n{log.read_text('utf-8', 'replace')}" for log in logs if is_there(log))
     (out / "log.txt").write_text(text, "utf-8")
     write_report(out)

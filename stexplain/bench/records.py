@@ -20,8 +20,9 @@ from stexplain.files import (
     remove_leftovers,
     write_json,
 )
-from stexplain.reading import regular_file
+from stexplain.reading import is_there, regular_file
 from stexplain.reading.shape import Form
+from stexplain.reading.within import inside, refuse_links_out
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +33,8 @@ _LOCK = "lock"
 RESULTS = "results.json"
 """What a run ends with, written with a checksum and read back as it was."""
 _AGAIN = "Remove it and run the experiment again: what was computed is kept."
+_FORMATS = ("json", "html", "png", "svg", "narrow")
+"""By these keys a figure names its files."""
 
 
 class Records:
@@ -58,7 +61,7 @@ class Records:
         self._part_seconds: list[float] = []
 
     def __contains__(self, name: str) -> bool:
-        return self._record(name).is_file()
+        return is_there(self._record(name))
 
     def __call__(self, name: str, work: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
         """The result of a stage: read where it is finished, else computed and written.
@@ -144,11 +147,17 @@ def read_results(folder: Path) -> dict[str, Any]:
     """The results of a run folder.
 
     Raises:
-        DataError: where there are none, or they have changed since they were written: numbers that nobody computed.
+        DataError: where there are none, they have changed since they were written: numbers that nobody computed; or
+            what they name, or a link in the folder, leads out of it.
     """
+    refuse_links_out(folder)
     results = read_json(folder / RESULTS, _Results, remedy=_AGAIN)
     content = {key: value for key, value in results.items() if key != "sha256"}
     check_digest(folder / RESULTS, content, results.get("sha256"), _AGAIN)
+    named = [*(content.get("runs") or {}), *(one["file"] for one in (content.get("tables") or {}).values())]
+    named += [str(one[key]) for one in content.get("figures") or () for key in _FORMATS if one.get(key) is not None]
+    for name in named:
+        inside(name, folder / RESULTS, _AGAIN)
     return content
 
 
@@ -220,7 +229,9 @@ def _locked(folder: Path) -> Iterator[None]:
 
 def _check(folder: Path, requested: Mapping[str, Any]) -> None:
     record = folder / "run.json"
-    if not record.is_file():
+    # What is written into a folder of somebody else's must not land elsewhere.
+    refuse_links_out(folder)
+    if not is_there(record):
         if folder.exists() and any(path.name != _LOCK and not is_leftover(path) for path in folder.iterdir()):
             raise InputError(f"{folder} is not empty and holds no run. Give another folder with --out.")
         return

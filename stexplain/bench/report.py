@@ -51,7 +51,7 @@ def write_report(run_folder: Path | str) -> Path:
         for stage in _claims_first(stages, results)
     ]
     sections += [
-        ("tables", "Tables", tables(folder, results)),
+        ("tables", "Tables", tables(folder, results, runs)),
         ("data", "Data", data(results)),
         ("provenance", "Provenance", folded("How to run it again", provenance(results, runs))),
     ]

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from stexplain.bench.html import number, paragraph, table
+from stexplain.bench.html import number, paragraph, rounded, table
 from stexplain.bench.stage import RunResults, Stage, Table
 
 
@@ -61,7 +61,14 @@ def measured(stage: Stage[Any], runs: Sequence[RunResults]) -> Iterator[tuple[Ru
 def spread_html(stage: Stage[Any], runs: Sequence[RunResults]) -> str:
     """The table of a stage's numbers over trainings; nothing where each run was trained once."""
     body = [
-        [run.label, name, number(score), f"{over.mean:.3f} ± {over.deviation:.3f}", *_ends(over), over.trainings]
+        [
+            run.label,
+            name,
+            number(score),
+            f"{rounded(over.mean, 3)} ± {rounded(over.deviation, 3)}",
+            *_ends(over),
+            over.trainings,
+        ]
         for run, name, score, over in measured(stage, runs)
         if over is not None
     ]
@@ -94,4 +101,4 @@ def _value(score: Any) -> float | None:
 
 
 def _ends(over: Spread) -> list[str]:
-    return [f"{over.low:.3f}", f"{over.high:.3f}"]
+    return [rounded(over.low, 3), rounded(over.high, 3)]

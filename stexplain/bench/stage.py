@@ -22,16 +22,27 @@ Parts = Callable[[str, Callable[[], Mapping[str, Any]]], Mapping[str, Any]]
 
 
 class Table(NamedTuple):
-    """A table that is written as CSV and shown in the report."""
+    """A table that is written as CSV and shown in the report.
+
+    Attributes:
+        title: above it in the report.
+        frame: its rows.
+        digits: of its numbers, as pandas' `float_format`; ``results.json`` keeps all of them.
+    """
 
     title: str
     frame: pd.DataFrame
-    # `float_format` of pandas; results.json keeps all digits.
     digits: str = "%.4f"
 
 
 class TextTable(NamedTuple):
-    """A table for the terminal, of texts."""
+    """A table for the terminal, of texts.
+
+    Attributes:
+        title: above it; may be empty.
+        head: the names of the columns, as many as a row has cells.
+        rows: cells as they are shown.
+    """
 
     title: str
     head: Sequence[str]
@@ -39,7 +50,13 @@ class TextTable(NamedTuple):
 
 
 class Card(NamedTuple):
-    """A card of the report's summary: its heading, and its HTML."""
+    """A card of the report's summary.
+
+    Attributes:
+        title: its heading, as text.
+        html: what stands below it.
+        wide: whether it takes the whole width.
+    """
 
     title: str
     html: str
@@ -186,7 +203,7 @@ class Stage(Generic[AnyOptions]):
         Args:
             run: the model and its data.
             results: of the stages that came before.
-            parts: gives the result of a part of this stage, worked out once; see `Parts`.
+            parts: gives the result of a part of this stage, worked out once; see ``Parts``.
         """
         # The one method without a default: what a stage does.
         raise NotImplementedError

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from stexplain.bench.report import first_trainings, results_of, stages_of
 from stexplain.bench.stage import RunResults, TextTable
@@ -42,10 +43,11 @@ def print_summary(folder: Path) -> None:
 
 
 def _table(table: TextTable) -> Table:
-    shown = Table(title=table.title or None, box=None, pad_edge=False, title_justify="left")
+    # As text: brackets in a name of the data's are none of rich's markup.
+    shown = Table(title=Text(table.title) if table.title else None, box=None, pad_edge=False, title_justify="left")
     for number, name in enumerate(table.head):
         # Numbers to the right, so that their digits align; the first column names the row.
-        shown.add_column(name, no_wrap=not number, justify="right" if number else "left")
+        shown.add_column(Text(name), no_wrap=not number, justify="right" if number else "left")
     for row in table.rows:
-        shown.add_row(*row)
+        shown.add_row(*map(Text, row))
     return shown

@@ -51,7 +51,12 @@ def in_words(sentence: str, *, ours: bool = True) -> str:
         'Random guesses; best (deviation, random 0.50)'
         >>> in_words("Human Motion and InputGradient", ours=False), in_words("Motion", ours=False)
         ('Human Motion and input gradient', 'motion energy')
+        >>> in_words("Occlusion"), in_words("Random", ours=False)
+        ('occlusion', 'random')
     """
+    if sentence in methods() and methods()[sentence].method:
+        # A name alone, as in a cell of a table: all names there are alike.
+        return methods()[sentence].method
     named, pattern = _names()
     kept = () if ours or sentence in named else WORDS
     worded = pattern.sub(lambda match: match[0] if match[0] in kept else named[match[0]], sentence)

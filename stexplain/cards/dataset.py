@@ -17,6 +17,22 @@ class GraphPart(Part):
 
     A skeleton's name stands for all of them: ``graph = "coco-17"``. As ``skeleton = "coco-17"`` in the table it gives
     the fields that the table leaves out; of nodes and edges it gives both.
+
+    Attributes:
+        nodes: names of the N nodes, in the order of the data.
+        edges: pairs of names, source and target.
+        weight: of each edge; none: 1.
+        directed: whether an edge leads one way alone.
+        center: the node that skeletons are centred on, and that hop distances count from; none: not said.
+        groups: names of nodes by the name of their group, such as "left arm".
+        positions: x and y of nodes by name, for drawing, in any unit; y upwards.
+
+    Example:
+        >>> GraphPart(nodes=["hip", "knee"], edges=[("knee", "hip")]).directed
+        False
+        >>> body = GraphPart.model_validate({"skeleton": "coco-17", "center": "nose"})
+        >>> len(body.nodes), body.center
+        (17, 'nose')
     """
 
     nodes: list[str] = Field(examples=['nodes = ["hip", "knee", "ankle"], or skeleton = "coco-17" for a known one'])
@@ -42,9 +58,17 @@ class GraphPart(Part):
 
 
 class AxesPart(Part):
-    """The axes of a sample: `instances`, names of `channels`, their `unit` and frames per second, where known.
+    """The axes of a sample.
 
-    Without a frame rate, charts and tables count frames; none is assumed.
+    Attributes:
+        instances: M, such as two where a clip may have two persons.
+        channels: names of the C channels.
+        unit: of the channels, such as "m"; empty: not said, and nowhere guessed.
+        frame_rate: frames per second; none: charts and tables count frames.
+
+    Example:
+        >>> AxesPart(channels=["x", "y", "z"], unit="m", frame_rate=30).instances
+        1
     """
 
     instances: Count = 1
@@ -54,7 +78,17 @@ class AxesPart(Part):
 
 
 class ClassPart(Part):
-    """One class: its `id` in the files, its `name`, and the number of `instances` (persons) in it."""
+    """One class.
+
+    Attributes:
+        id: in the files, a number or a text.
+        name: as charts and reports write it.
+        instances: how many, such as persons, take part in it.
+
+    Example:
+        >>> ClassPart(id=50, name="punch", instances=2).name
+        'punch'
+    """
 
     id: Value
     name: str
@@ -62,7 +96,16 @@ class ClassPart(Part):
 
 
 class Selection(Part):
-    """Recordings whose `field` (such as "subject") has one of `values`."""
+    """Recordings whose `field` has one of `values`.
+
+    Attributes:
+        field: a column of the recordings, such as "subject"; the reader reads it from their names.
+        values: which of them.
+
+    Example:
+        >>> dataset_card("ntu").protocols["xview"].train
+        Selection(field='camera', values=[2, 3])
+    """
 
     field: str
     values: list[Value]
@@ -73,6 +116,17 @@ class Protocol(Part):
 
     `validation` selects the part of the training recordings that is held out for early stopping; the test split is
     never used for that. Where `test` is given, recordings in neither are excluded.
+
+    Attributes:
+        title: what it keeps apart, such as "cross-subject".
+        train: the training recordings, those of validation among them.
+        test: the recordings that results are measured on; none: all that are not in `train`.
+        validation: the part of the training recordings that is held out for early stopping.
+
+    Example:
+        >>> xsub = dataset_card("ntu").protocols["xsub"]
+        >>> xsub.title, xsub.train.field, len(xsub.train.values)
+        ('Cross-subject: 20 subjects train, the other 20 test', 'subject', 20)
     """
 
     title: str
@@ -88,6 +142,31 @@ class DatasetCard(DataCard):
     outermost first, such as ``{"subject": ["subject"], "performance": ["subject", "replication", "label"]}``.
     Where it is left out and a protocol selects by subject, recordings are grouped by subject. Classes whose ids are
     their names may be a list of names: ``classes = ["walk", "run"]``.
+
+    Attributes:
+        name: of the card; folders of results are called by it.
+        title: a heading for reports; left out: the name.
+        summary: a sentence or two on what was recorded.
+        licence: of the data.
+        url: where it is described.
+        citation: of the paper that introduces it.
+        obtain: how one gets the files.
+        planted: an import path whose `generate(card, out, *, seed)` writes synthetic recordings that the reader reads;
+            none: there are none.
+        files: names of files that the reader reads, where they differ from its defaults.
+        reader: an import path, ``"package.module"``, with `find` and `read`.
+        grouping: level -> fields, see above.
+        graph: whose nodes are N.
+        axes: of a sample.
+        classes: in the order of the labels.
+        protocols: name -> protocol, such as ``"xsub"``.
+
+    Example:
+        >>> card = dataset_card("ntu")
+        >>> card.axes.channels, len(card.graph.nodes), sorted(card.protocols)
+        (['x', 'y', 'z'], 25, ['xsub', 'xview'])
+        >>> card.class_names[:2]
+        ['drink water', 'eat meal']
     """
 
     # An import path, as text: reading a card imports no reader and no generator.
@@ -164,6 +243,9 @@ def dataset_card(card: "str | Path | DatasetCard") -> DatasetCard:
 
 def is_series_card(card: "str | Path") -> bool:
     """Whether the dataset card of this name, or at this path, is of a series: whether it has a table [series].
+
+    Args:
+        card: a bundled name, or a path to a card's file or folder.
 
     Raises:
         CardError: where there is none, or it is not TOML.

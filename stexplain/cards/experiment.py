@@ -3,17 +3,20 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from stexplain.cards.fields import Count
 from stexplain.cards.files import card_names, card_path, read_toml
 from stexplain.cards.part import Part
 from stexplain.errors import CardError
+from stexplain.reading.within import leads_out
 
 MAX_SEED = 2**63 - 1
 """numpy refuses negative seeds, torch those above 64 bits."""
 MAX_SEEDS = 10_000
 """The most trainings of each run."""
+_TAKEN = ("stages", "figures", "tables", "store", "lock")
+"""What the folder of an experiment holds beside those of its runs."""
 
 
 class Recipes(Part):
@@ -49,6 +52,15 @@ class RunPart(Part):
     def title(self) -> str:
         """The name of the run, given or made of protocol and model."""
         return self.name or "/".join(filter(None, (self.protocol, self.model)))
+
+    @model_validator(mode="after")
+    def _within(self) -> "RunPart":
+        if leads_out(self.title) or self.title.split("/")[0] in ("", ".", *_TAKEN):
+            raise ValueError(
+                f"got the name {self.title[:80]!r}; expected one that a folder within that of the results may have, "
+                f"and none of {', '.join(_TAKEN)}. Give the run a `name`"
+            )
+        return self
 
 
 class ExperimentCard(Part):

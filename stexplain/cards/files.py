@@ -30,6 +30,9 @@ AnyPart = TypeVar("AnyPart", bound=Part)
 def card_names(kind: Literal["datasets", "models"]) -> list[str]:
     """The names of all cards of a kind that are found by name, sorted.
 
+    Args:
+        kind: ``"datasets"`` or ``"models"``.
+
     Example:
         >>> "ntu" in card_names("datasets")
         True
@@ -72,7 +75,21 @@ def card_path(kind: Literal["datasets", "models"], card: "str | Path") -> Path:
 
 
 def load_card(kind: Literal["datasets", "models"], card: "str | Path", model: type[AnyCard]) -> AnyCard:
-    """The card of this name, or at this path, read as one of this class; see `dataset_card`."""
+    """The card of this name, or at this path, read as one of this class.
+
+    Args:
+        kind: ``"datasets"`` or ``"models"``.
+        card: a bundled name, or a path to a card's file or folder.
+        model: the class, whose fields are those that the file may have.
+
+    Raises:
+        CardError: where there is none, or it is invalid; with the file, the field and the remedy.
+
+    Example:
+        >>> from stexplain.cards.model import ModelCard
+        >>> load_card("models", "stgcn7", ModelCard).name
+        'stgcn7'
+    """
     path = card_path(kind, card)
     loaded = read_toml(path, model)
     loaded._path = path  # private attributes may be set on a frozen model
@@ -80,7 +97,30 @@ def load_card(kind: Literal["datasets", "models"], card: "str | Path", model: ty
 
 
 def read_toml(path: Path, model: type[AnyPart]) -> AnyPart:
-    """Reads a TOML file as a `Part`; see `read_part` for its errors."""
+    """Reads a TOML file as a `Part`.
+
+    Args:
+        path: of the file.
+        model: the class, whose fields are those that the file may have.
+
+    Raises:
+        CardError: where it cannot be read or is not TOML, and a line per wrong field: its place, what it got, what it
+            expected.
+
+    Example:
+        >>> import tempfile
+        >>> from stexplain.cards.model import Augment
+        >>> path = Path(tempfile.mkdtemp()) / "augment.toml"
+        >>> _ = path.write_text("rotate = 15")
+        >>> read_toml(path, Augment).rotate
+        15.0
+        >>> _ = path.write_text("rotation = 15")
+        >>> read_toml(path, Augment)
+        Traceback (most recent call last):
+        ...
+        stexplain.errors.CardError: /.../augment.toml is not a valid Augment:
+        ...
+    """
     return read_part(card_values(path), model, source=path)
 
 
@@ -105,8 +145,15 @@ def read_part(values: Mapping[str, Any], model: type[AnyPart], *, source: object
 def card_values(path: Path) -> dict[str, Any]:
     """The content of a TOML file, not validated.
 
+    Args:
+        path: of the file.
+
     Raises:
         CardError: where it cannot be read, or is not TOML; with the line.
+
+    Example:
+        >>> card_values(card_path("datasets", "metr-la"))["series"]["minutes"]
+        5
     """
     try:
         text = read_text(path)

@@ -24,8 +24,19 @@ _LONGEST = 200
 def import_of(card: Card, path: str, *functions: str) -> Any:
     """Imports what a card names; a module that lies beside the card is found too, see `import_object`.
 
+    Args:
+        card: that names it.
+        path: the import path, as `import_object` takes it.
+        *functions: that a module must have, such as ``"read"``.
+
     Raises:
         CardError: as `import_object`, and where what is named lacks one of these functions.
+
+    Example:
+        >>> from stexplain.cards.dataset import dataset_card
+        >>> card = dataset_card("ntu")
+        >>> import_of(card, card.reader, "find", "read").__name__
+        'stexplain.data.readers.ntu_skeleton'
     """
     found = import_object(path, f"the card {card.name!r}", beside=card.path.parent)
     for name in functions:
@@ -37,6 +48,9 @@ def import_of(card: Card, path: str, *functions: str) -> Any:
 def module_named(path: str) -> str:
     """The module of an import path, as `trusting` takes it.
 
+    Args:
+        path: the import path, or the name of a file.
+
     Example:
         >>> module_named("my_nets:Net"), module_named("my_reader.py")
         ('my_nets', 'my_reader')
@@ -45,7 +59,18 @@ def module_named(path: str) -> str:
 
 
 def hash_beside(card: Card, path: str) -> str | None:
-    """SHA-256 of the file beside a card that the card names; none where it names a module that is found elsewhere."""
+    """SHA-256 of the file beside a card that the card names; none where it names a module that is found elsewhere.
+
+    Args:
+        card: that names it.
+        path: the import path.
+
+    Example:
+        >>> from stexplain.cards.dataset import dataset_card
+        >>> card = dataset_card("ntu")
+        >>> hash_beside(card, card.reader) is None  # a module of the package
+        True
+    """
     file = _file_beside(module_named(path), card.path.parent, f"the card {card.name!r}")
     return None if file is None else hashlib.sha256(file.read_bytes()).hexdigest()
 
@@ -53,8 +78,18 @@ def hash_beside(card: Card, path: str) -> str | None:
 def require_trust(path: str, refusal: str) -> None:
     """Refuses what an import path names unless the caller trusts its module; the refusal ends with how to allow it.
 
+    Args:
+        path: the import path.
+        refusal: what is refused and why, a sentence.
+
     Raises:
         UntrustedError: where it is not trusted.
+
+    Example:
+        >>> require_trust("my_reader:read", "The card names a reader of its own.")
+        Traceback (most recent call last):
+        ...
+        stexplain.errors.UntrustedError: The card names a reader of its own. If you know what it does, allow it: ...
     """
     if not trusted(module := module_named(path)):
         raise UntrustedError(

@@ -1,6 +1,7 @@
 """The wording of a card's errors: per wrong field its place, what it got, what it expected, and the nearest name."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -81,3 +82,19 @@ def _parts_in(kind: Any) -> list[type[Part]]:
     if isinstance(kind, type) and issubclass(kind, Part):
         return [kind]
     return [part for argument in getattr(kind, "__args__", ()) for part in _parts_in(argument)]
+
+
+def alike(names: Sequence[str]) -> list[tuple[str, str]]:
+    """Pairs of names that differ in letters' case, spaces or leading zeros alone, as where one was mistyped.
+
+    Example:
+        >>> alike(["walk", "run", "Walk ", "01", "1"])
+        [('walk', 'Walk '), ('01', '1')]
+    """
+    first: dict[str, str] = {}
+    pairs = []
+    for name in names:
+        other = first.setdefault(name.strip().casefold().lstrip("0") or "0", name)
+        if other != name:
+            pairs.append((other, name))
+    return pairs

@@ -18,6 +18,10 @@ class Augment(Part):
         crop: the smallest share of the frames in a random crop, in (0, 1]; 1: no crop.
         rotate: the largest angle about the vertical axis, in degrees, in both directions.
         scale: the largest relative change of size, such as 0.1 for 0.9 to 1.1.
+
+    Example:
+        >>> Augment(rotate=15, scale=0.1)
+        Augment(crop=1.0, rotate=15.0, scale=0.1)
     """
 
     crop: Annotated[float, Field(gt=0, le=1)] = 1.0
@@ -33,6 +37,8 @@ class Recipe(Part):
 
     Attributes:
         summary: one line: what the recipe is for, and its source.
+        epochs: how many, at most.
+        batch: samples per step.
         frames: T, the number of input frames per clip.
         sampling: `pad` appends invalid frames up to `frames` (longer clips are cut at the end); `resample`
             interpolates the valid frames linearly to `frames`.
@@ -45,11 +51,24 @@ class Recipe(Part):
         augment: random augmentation of training samples.
         optimizer: `sgd`, `adamw` or `rmsprop`.
         rate: the (highest) learning rate.
-        schedule: `step` (times `decay` at `milestones`, in epochs), `one-cycle` or `cosine`.
+        momentum: of `sgd` and `rmsprop`; of `adamw` the first beta; in [0, 1).
+        nesterov: whether the momentum of `sgd` is Nesterov's.
+        weight_decay: the weight of the L2 norm (of `adamw`: decoupled from the gradient), at least 0.
+        schedule: `step` (times `decay` at `milestones`), `one-cycle` or `cosine`.
+        milestones: epochs at which the rate falls, of `step`.
+        decay: what it is multiplied by there, in (0, 1].
+        clip_norm: the largest norm of the gradient, which is scaled down to it; none: as it is.
         select: the epoch whose weights are used: `last`, or `best` on the validation split (by accuracy, or by the
             error of forecasts).
         patience: epochs without improvement on the validation split before training stops; none: no early stopping.
         hyperparameters: replace those of the model card for this recipe (such as a smaller width).
+
+    Example:
+        >>> recipe = model_card("stgcn10").recipe("stgcn2018")
+        >>> recipe.optimizer, recipe.rate, recipe.milestones, recipe.clip_frames
+        ('sgd', 0.1, [10, 50], 300)
+        >>> recipe.model_copy(update={"epochs": 2}).epochs
+        2
     """
 
     summary: str
@@ -98,7 +117,22 @@ class Recipe(Part):
 
 
 class ModelCard(Card):
-    """A model: its architecture, hyperparameters and training recipes."""
+    """A model: its architecture, hyperparameters and training recipes.
+
+    Attributes:
+        name: of the card.
+        title: as reports write it.
+        summary: a sentence or two on the model.
+        citation: of its paper.
+        architecture: an import path, ``"package.module:Class"``.
+        hyperparameters: arguments of that class, beside the graph and the classes.
+        recipes: name -> how it is trained.
+
+    Example:
+        >>> card = model_card("stgcn10")
+        >>> card.architecture, len(card.hyperparameters["channels"])
+        ('stexplain.nn.stgcn:STGCN', 10)
+    """
 
     title: str
     summary: str
@@ -119,5 +153,16 @@ class ModelCard(Card):
 
 
 def model_card(card: "str | Path | ModelCard") -> ModelCard:
-    """The model card of this name, or at this path; see `dataset_card`."""
+    """The model card of this name, or at this path; see `dataset_card`.
+
+    Args:
+        card: a bundled name, a path to a card's file, or a card, which is returned unchanged.
+
+    Raises:
+        CardError: where there is none, or it is invalid; with the file, the field and the remedy.
+
+    Example:
+        >>> sorted(model_card("stgcn10").recipes)
+        ['modern', 'quick', 'small', 'stgcn2018']
+    """
     return card if isinstance(card, ModelCard) else load_card("models", card, ModelCard)

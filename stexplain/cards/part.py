@@ -3,21 +3,57 @@
 import hashlib
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, model_validator
+
+from stexplain.reading.within import leads_out
+
+
+def _of_folder(name: str) -> str:
+    if leads_out(name) or "/" in name or name.strip(" .") == "":
+        raise ValueError(f"got {name[:80]!r}; expected a name without slashes: folders of results are called by it")
+    return name
+
+
+def _within(name: str) -> str:
+    if leads_out(name):
+        raise ValueError(f"got {name[:80]!r}; expected a path within the folder of the data")
+    return name
+
+
+FileName = Annotated[str, AfterValidator(_within)]
+"""A path within the folder that is given for the data."""
 
 
 class Part(BaseModel):
-    """A table of a card: unknown fields are an error, values are immutable."""
+    """A table of a card: unknown fields are an error, values are immutable.
+
+    Example:
+        >>> class Sensor(Part):
+        ...     name: str
+        ...     minutes: int = 5
+        >>> Sensor(name="A1"), Sensor(name="A1") == Sensor(name="A1", minutes=5)
+        (Sensor(name='A1', minutes=5), True)
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Card(Part):
-    """The base of every card: a `name`, and the file that it was read from."""
+    """The base of every card: a `name`, and the file that it was read from.
 
-    name: str
+    Attributes:
+        name: without slashes: folders of results are called by it.
+
+    Example:
+        >>> from stexplain.cards import dataset_card
+        >>> card = dataset_card("ntu")
+        >>> isinstance(card, Card), card.name, card.path.name, len(card.hash)
+        (True, 'ntu', 'card.toml', 64)
+    """
+
+    name: Annotated[str, AfterValidator(_of_folder)]
     # Private, so that it is no field of the TOML file.
     _path: Path = PrivateAttr()
 
@@ -43,7 +79,7 @@ class DataCard(Card):
     citation: str = ""
     obtain: str = "The card does not say."
     planted: str | None = None
-    files: dict[str, str] = Field(default_factory=dict)
+    files: dict[str, FileName] = Field(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod

@@ -51,12 +51,27 @@ def trusting(names: Trust = ()) -> Iterator[None]:
 
 
 def trusted(module: str) -> bool:
-    """Whether a module may be imported because the caller said so, or said it of a package that holds it."""
+    """Whether a module may be imported because the caller said so, or said it of a package that holds it.
+
+    Args:
+        module: its full name.
+
+    Example:
+        >>> with trusting("lab"):
+        ...     trusted("lab.readers"), trusted("laboratory")
+        (True, False)
+    """
     allowed = _trusted.get()
     parts = module.split(".")
     return ALL in allowed or any(".".join(parts[:count]) in allowed for count in range(1, len(parts) + 1))
 
 
 def trusted_names() -> list[str]:
-    """All that is trusted now, sorted: for other processes, which do not share this one's context."""
+    """All that is trusted now, sorted: for other processes, which do not share this one's context.
+
+    Example:
+        >>> with trusting(["my_reader", "lab"]):
+        ...     trusted_names()
+        ['lab', 'my_reader']
+    """
     return sorted(_trusted.get())

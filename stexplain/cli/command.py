@@ -1,15 +1,20 @@
 """What every command does alike: it speaks of options in its errors, and says how to resume where it was stopped."""
 
-import shlex
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from inspect import cleandoc
 from typing import Any
 
+import typer
 from typer.core import TyperCommand
 
 from stexplain.cli.wording import in_options
 from stexplain.errors import StexplainError
+from stexplain.system import as_typed
+
+_EXAMPLES = ("  stexplain ", "  for ")
 
 
 class Stopped(StexplainError):
@@ -19,7 +24,16 @@ class Stopped(StexplainError):
 
 
 class Command(TyperCommand):
-    """A command whose errors name its options, not arguments of Python."""
+    """A command whose errors name its options, not arguments of Python, and whose examples can be copied."""
+
+    def format_help_text(self, ctx: Any, formatter: Any) -> None:
+        """Writes what it does, with examples that a shell takes as they stand."""
+        plain = self.help
+        self.help = copyable(plain or "", formatter.width)
+        try:
+            super().format_help_text(ctx, formatter)
+        finally:
+            self.help = plain
 
     def invoke(self, ctx: Any) -> Any:
         """Runs it.
@@ -51,6 +65,53 @@ def _method_options(method: str | None) -> frozenset[str]:
     return frozenset(loaded.option_names(method))
 
 
+def echo_json(value: Any) -> None:
+    """Prints a value as JSON, which has no NaN and no infinity: null stands for both.
+
+    Example:
+        >>> echo_json({"contrastivity": float("nan")})
+        {"contrastivity": null}
+    """
+    import json
+
+    from stexplain.files import plain
+
+    typer.echo(json.dumps(plain(value), allow_nan=False))
+
+
+def copyable(text: str, width: int) -> str:
+    r"""Help whose examples are folded as a shell takes them: before an option, after a backslash.
+
+    Args:
+        text: of a command, its examples in paragraphs of their own.
+        width: of the terminal, in characters.
+
+    Example:
+        >>> print(copyable("Trains.\n\nAs in:\n\n  stexplain bench ntu --out runs/ntu", 24).replace(chr(8), ""))
+        Trains.
+        <BLANKLINE>
+        As in:
+        <BLANKLINE>
+        <BLANKLINE>
+          stexplain bench ntu \
+            --out runs/ntu
+    """
+    paragraphs = cleandoc(text).split("\n\n")
+    return "\n\n".join(_folded(one, width) if one.startswith(_EXAMPLES) else one for one in paragraphs)
+
+
+def _folded(example: str, width: int) -> str:
+    lines: list[str] = []
+    for word in re.split(r" (?=--)", example.strip()):
+        # The help is indented by 2, and a line that goes on ends with a space and a backslash.
+        if lines and len(lines[-1]) + 1 + len(word) + 2 + 2 <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(f"{'    ' if lines else '  '}{word}")
+    # A paragraph that begins with a backspace is not filled by click.
+    return "\b\n" + " \\\n".join(lines)
+
+
 @contextmanager
 def resumable(said: str) -> Iterator[None]:
     """Turns Ctrl-C in a block into `Stopped`.
@@ -73,4 +134,4 @@ def resumable(said: str) -> Iterator[None]:
 
 def typed() -> str:
     """The command as it can be typed again."""
-    return shlex.join(["stexplain", *sys.argv[1:]])
+    return as_typed(*sys.argv[1:])

@@ -1,13 +1,13 @@
 """`stexplain data`: prepare, list, show and check datasets."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from stexplain.cli.command import Command, resumable
+from stexplain.cli.command import Command, echo_json, resumable
 from stexplain.cli.options import CardArgument, Json, Quiet, Trust
+from stexplain.system import as_typed
 
 if TYPE_CHECKING:
     from stexplain.cards import DatasetCard, SeriesCard
@@ -89,11 +89,11 @@ def prepare(
     """Read recordings once, in parallel, into a memory-mapped store. The same command resumes where it was stopped.
 
     CARD is a dataset, or `skeletons` for files of your own: .skeleton of any name, tidy CSV, npz, npy, pyskl's pickle,
-    CTR-GCN's and ST-GCN's arrays, Kinetics' and OpenPose's JSON, BVH, C3D. Or `regions` for time series of a brain
-    atlas: npz, npy, a folder of tables. Or `eeg` for trials: MNE's -epo.fif, EEGLAB's .set. These get a card of their
-    own in the store.
+    CTR-GCN's and ST-GCN's arrays, JSON of Kinetics, OpenPose, COCO, AlphaPose and MMPose, HDF5 of
+    SLEAP and DeepLabCut, BVH, C3D. Or `regions` for time series of a brain atlas: npz, npy, a folder of tables. Or
+    `eeg` for trials: MNE's -epo.fif and -ave.fif, EEGLAB's .set. These get a card of their own in the store.
 
-    Example:
+    Examples:
 
       stexplain data prepare ntu nturgb+d_skeletons --out stores/ntu --missing missing.txt
 
@@ -152,7 +152,7 @@ def new(
     """
     from stexplain.cards import new_card
 
-    typer.echo(f"{new_card(folder, like)}: change what differs, then run `stexplain data check {folder}`.")
+    typer.echo(f"{new_card(folder, like)}: change what differs, then run `{as_typed('data', 'check', folder)}`.")
 
 
 # The underscore keeps the name of the type free in this module.
@@ -186,7 +186,7 @@ def list_(as_json: Json = False) -> None:
             {"name": one.name, "title": one.title, "joints": one.joints, "pairs": one.pairs, "up": one.up}
             for one in skeletons
         ]
-        typer.echo(json.dumps({"cards": rows, "formats": [asdict(each) for each in FORMATS], "skeletons": bodies}))
+        echo_json({"cards": rows, "formats": [asdict(each) for each in FORMATS], "skeletons": bodies})
         return
     from rich.console import Console
     from rich.markup import escape
@@ -194,7 +194,7 @@ def list_(as_json: Json = False) -> None:
 
     table = Table("card", "title", "content", box=None, pad_edge=False)
     for name, card in cards.items():
-        table.add_row(name, card.title, _content(card))
+        table.add_row(*map(escape, (name, card.title, _content(card))))
     for name, problem in broken.items():
         table.add_row(escape(name), "broken", escape(problem))
     console = Console(highlight=False)
@@ -238,7 +238,7 @@ def show(card: CardArgument, as_json: Json = False) -> None:
     shown = any_card(card)
     if as_json:
         # Path and hash are of the file, not in it.
-        typer.echo(json.dumps({**shown.model_dump(mode="json"), "path": str(shown.path), "hash": shown.hash}))
+        echo_json({**shown.model_dump(mode="json"), "path": str(shown.path), "hash": shown.hash})
         return
     # The folder or file by which it is found; resolved, because "card.toml" alone names no folder.
     path = shown.path.resolve()
@@ -325,4 +325,7 @@ def check(
 
 def _print(result: Any, as_json: bool) -> None:
     """Prints a result that has `to_dict` and reads well as text."""
-    typer.echo(json.dumps(result.to_dict()) if as_json else str(result))
+    if as_json:
+        echo_json(result.to_dict())
+    else:
+        typer.echo(str(result))

@@ -1,9 +1,8 @@
 """`stexplain doctor`: prints the diagnosis."""
 
-import json
-
 import typer
 
+from stexplain.cli.command import echo_json
 from stexplain.cli.options import Json
 
 
@@ -18,7 +17,7 @@ def doctor(as_json: Json = False) -> None:
 
     findings = diagnose()
     if as_json:
-        typer.echo(json.dumps([vars(finding) for finding in findings]))
+        echo_json([vars(finding) for finding in findings])
     else:
         for finding in findings:
             typer.echo(f"{'ok  ' if finding.ok else 'FAIL'} {finding.name:<24} {finding.value}")

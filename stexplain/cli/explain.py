@@ -1,12 +1,11 @@
 """`stexplain explain`: a model, some samples, a method; map, charts and summary. Heavy things are imported inside."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from stexplain.cli.command import resumable
+from stexplain.cli.command import echo_json, resumable
 from stexplain.cli.options import Json, Quiet, Trust
 
 
@@ -149,4 +148,7 @@ def explain(
             engine=engine,
             workers=workers,
         )
-    typer.echo(json.dumps(summary) if as_json else text)
+    if as_json:
+        echo_json(summary)
+    else:
+        typer.echo(text)

@@ -1,8 +1,8 @@
 """The command line: the same calls as from Python. Everything heavy is imported where it is used."""
 
+import errno
 import json
 import os
-import shlex
 import sys
 from typing import Annotated, Any, NoReturn
 
@@ -17,7 +17,9 @@ from stexplain.cli.join import join
 from stexplain.cli.measure import measure
 from stexplain.cli.openmp import wait_passively
 from stexplain.cli.verify import verify
+from stexplain.cli.wording import warnings_as_lines
 from stexplain.errors import StexplainError, UntrustedError
+from stexplain.system import as_typed
 
 app = typer.Typer(
     name="stexplain",
@@ -32,7 +34,6 @@ app = typer.Typer(
     "  stexplain verify RUN                      is a run as it was written?\n\n"
     "  stexplain doctor                          what is installed; does it work?",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
@@ -74,11 +75,12 @@ def main() -> None:
     wait_passively()
     try:
         # Not standalone: errors of the parser come here too.
-        code = app(standalone_mode=False)
+        with warnings_as_lines():
+            code = app(standalone_mode=False)
     except StexplainError as error:
         typer.echo(f"stexplain: {error}", err=True)
         if isinstance(error, UntrustedError):
-            typer.echo(f"  {shlex.join(['stexplain', *sys.argv[1:], '--trust', error.module])}", err=True)
+            typer.echo(f"  {as_typed(*sys.argv[1:], '--trust', error.module)}", err=True)
         _end(str(error), type(error).__name__, error.exit_code)
     except _PARSER_ERRORS as error:
         # Usage and message, or the help where nothing was given.
@@ -87,6 +89,16 @@ def main() -> None:
     except typer.Abort:
         typer.echo("stexplain: stopped.", err=True)
         _end("stopped.", "Stopped", Stopped.exit_code)
+    except OSError as error:
+        # Readers and writers say what to do; the system says of the rest, such as of rights, which file and why.
+        if error.filename is not None:
+            said = f"{os.fsdecode(error.filename)}: {error.strerror}."
+        elif error.errno == errno.ENOSPC:
+            said = f"the output could not be written: {error.strerror}."
+        else:
+            raise
+        typer.echo(f"stexplain: {said}", err=True)
+        _end(said, type(error).__name__, 1)
     else:
         # A command that ends early gives its exit code, any other nothing.
         sys.exit(code if isinstance(code, int) else 0)

@@ -1,16 +1,16 @@
 """`stexplain measure`: one measure over all clips of a split, part by part, on one machine or many."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import typer
 
-from stexplain.cli.command import resumable
+from stexplain.cli.command import echo_json, resumable
 from stexplain.cli.options import Json, Quiet, Trust
 
 if TYPE_CHECKING:
     from stexplain.data.clips import Clips
+    from stexplain.metrics import ClassImportance
 
 
 def measure(
@@ -18,7 +18,8 @@ def measure(
         str,
         typer.Argument(
             metavar="MODEL",
-            help="A trained model's folder, a model card (untrained), or pkg.mod:factory that makes one.",
+            help="A trained model's folder, a run folder with one, a model card (untrained), or pkg.mod:factory that "
+            "makes one.",
         ),
     ],
     what: Annotated[
@@ -29,8 +30,14 @@ def measure(
             "generated data), or maps (an explanation of every clip).",
         ),
     ],
-    card: Annotated[str, typer.Option(help="The card of a dataset of recordings: its name, or its path.")],
     out: Annotated[Path, typer.Option(help="The folder to write to. The same command resumes.")],
+    card: Annotated[
+        str | None,
+        typer.Option(
+            help="The card of a dataset of recordings: its name, or its path.  [default: of a run folder, that of the "
+            "run]"
+        ),
+    ] = None,
     data: Annotated[Path | None, typer.Option(help="A prepared store.  [default: synthetic data]")] = None,
     split: Annotated[
         str | None, typer.Option(help="Such as xsub/test, or all.  [default: the test split of the first protocol]")
@@ -56,42 +63,50 @@ def measure(
 
     Examples:
 
-      stexplain measure runs/ntu/xsub/stgcn10 importance --card ntu --data stores/ntu --split xsub/test --out importance
+      stexplain measure runs/ntu/xsub/stgcn10 importance --out importance
 
-      stexplain measure runs/ntu/xsub/stgcn10 maps --card ntu --method InputGradient --engine ray --workers 2 --out maps
+      stexplain measure runs/ntu/xsub/stgcn10 masking --card ntu --data stores/ntu --split xsub/test --out masking
+
+      stexplain measure runs/ntu/xsub/stgcn10 maps --method InputGradient --engine ray --workers 2 --out maps
     """
-    from stexplain.cards import SeriesCard, any_card
-    from stexplain.cli.validate.datasets import validate_data, validate_out, validate_split, validate_store
-    from stexplain.cli.validate.explain import is_factory, saved_model, validate_model
+    from stexplain.cards import SeriesCard
+    from stexplain.cli.validate.datasets import validate_out
+    from stexplain.cli.validate.explain import is_factory, named_samples, saved_model
     from stexplain.cli.validate.method_names import method_names
     from stexplain.errors import InputError, unknown
 
-    validate_model(model)
-    dataset = any_card(card)
+    checked = named_samples(model, card, data, split)
+    dataset, model = checked.dataset, checked.model
     if isinstance(dataset, SeriesCard):
-        raise InputError(f"--card: got {card!r}, a series; expected recordings, whose clips have classes.")
+        raise InputError(f"--card: got {dataset.name!r}, a series; expected recordings, whose clips have classes.")
     validate_out(out)
-    validate_data(dataset, data)
-    validate_store(dataset, data)
-    validate_split(dataset, split)
     if method not in (names := method_names()):
         raise unknown("method", method, names)
+    for sentence in checked.said:
+        typer.echo(f"stexplain: {sentence}", err=True)
     # Only now torch: what could be wrong with the names has been reported.
     from stexplain.cli.explaining.inputs import load_network, load_samples
 
     clips: Any
-    clips, graph = load_samples(model, dataset, data, split)
+    clips, graph = load_samples(model, dataset, checked.data, checked.split)
     network = load_network(model, graph, list(clips.classes))
     # Other processes load what lies in a folder; a card's random weights are saved for them.
     source = model if is_factory(model) or saved_model(model) is not None else network
     how: dict[str, Any] = {"engine": engine, "workers": workers, "batch": batch, "progress": not quiet}
     with resumable("To resume, give the same command again:\n  {command}"):
         call = {"inputs": inputs} if inputs else {}
-        summary = _measured(what, _Asked(source, clips, out, method, nodes, baseline, how, call))
-    typer.echo(json.dumps(summary) if as_json else "\n".join(f"{name}: {value}" for name, value in summary.items()))
+        summary = _measured(what, _Work(source, clips, out, method, nodes, baseline, how, call))
+    if as_json:
+        echo_json(summary)
+    else:
+        known = {name: value for name, value in summary.items() if value == value}
+        typer.echo("\n".join(f"{name}: {value}" for name, value in known.items()))
 
 
-class _Asked(NamedTuple):
+UNDEFINED = "contrastivity is not defined: it compares maps of at least two classes with correctly classified clips"
+
+
+class _Work(NamedTuple):
     """What is measured, and how.
 
     Attributes:
@@ -115,66 +130,78 @@ class _Asked(NamedTuple):
     call: dict[str, Any]
 
 
-def _measured(what: str, asked: _Asked) -> dict[str, Any]:
+def _measured(what: str, work: _Work) -> dict[str, Any]:
     from stexplain.files import remove_leftovers
 
     # Of its tables; what another process is writing there stays.
-    if asked.out.is_dir():
-        remove_leftovers(asked.out)
-    return _MEASURES[what](asked)
+    if work.out.is_dir():
+        remove_leftovers(work.out)
+    return _MEASURES[what](work)
 
 
-def _importance(asked: _Asked) -> dict[str, Any]:
-    from stexplain.files import atomic_write
-    from stexplain.metrics import contrastivity, dataset
+def _class_importance(work: _Work) -> "ClassImportance":
+    """Read where its parts are finished: masking goes on from what was measured before."""
+    from stexplain.metrics import dataset
 
-    found = dataset.class_importance(
-        asked.model, asked.clips, method=asked.method, options=asked.call, out=asked.out / "importance", **asked.how
+    return dataset.class_importance(
+        work.model,
+        work.clips,
+        method=work.method,
+        options=work.call,
+        out=work.out / "importance",
+        **work.how,
     )
-    with atomic_write(asked.out / "class_importance.csv") as temporary:
+
+
+def _importance(work: _Work) -> dict[str, Any]:
+    from stexplain.files import atomic_write
+    from stexplain.metrics import contrastivity
+
+    found = _class_importance(work)
+    with atomic_write(work.out / "class_importance.csv") as temporary:
         found.to_frame().to_csv(temporary)
     interval = found.interval(contrastivity)
     return {
-        "clips": len(asked.clips),
+        "clips": len(work.clips),
         "correctly classified": int(found.counts.sum()),
         "contrastivity": round(interval.value, 4),
-        "table": str(asked.out / "class_importance.csv"),
+        # Of one class there is nothing to compare with.
+        **({} if interval.value == interval.value else {"note": UNDEFINED}),
+        "table": str(work.out / "class_importance.csv"),
     }
 
 
-def _masking(asked: _Asked) -> dict[str, Any]:
+def _masking(work: _Work) -> dict[str, Any]:
     from stexplain.files import atomic_write
     from stexplain.metrics import dataset
 
-    importance = dataset.class_importance(
-        asked.model, asked.clips, method=asked.method, options=asked.call, out=asked.out / "importance", **asked.how
-    )
-    place = asked.out / f"masking-{asked.nodes}-{asked.baseline}"
+    importance = _class_importance(work)
+    place = work.out / f"masking-{work.nodes}-{work.baseline}"
     curve = dataset.masking_curve(
-        asked.model,
-        asked.clips,
+        work.model,
+        work.clips,
         importance,
-        nodes=asked.nodes,
-        baseline=asked.baseline,
+        nodes=work.nodes,
+        baseline=work.baseline,
         out=place,
-        **asked.call,
-        **asked.how,
+        **work.call,
+        **work.how,
     )
-    with atomic_write(asked.out / "masking.csv") as temporary:
-        curve.to_frame(groups=asked.clips.groups).to_csv(temporary, index=False)
-    beta = curve.faithfulness("highlighted", groups=asked.clips.groups)
-    return {"clips": len(asked.clips), "beta": round(beta.value, 4), "table": str(asked.out / "masking.csv")}
+    with atomic_write(work.out / "masking.csv") as temporary:
+        curve.to_frame(groups=work.clips.groups).to_csv(temporary, index=False)
+    beta = curve.faithfulness("highlighted", groups=work.clips.groups)
+    return {"clips": len(work.clips), "beta": round(beta.value, 4), "table": str(work.out / "masking.csv")}
 
 
-def _effect(asked: _Asked) -> dict[str, Any]:
+def _effect(work: _Work) -> dict[str, Any]:
     import numpy as np
 
     from stexplain.files import atomic_write
     from stexplain.metrics import dataset
 
-    found = dataset.effect(asked.model, asked.clips, out=asked.out / "effect", **asked.call, **asked.how)
+    found = dataset.effect(work.model, work.clips, out=work.out / "effect", **work.call, **work.how)
     # Of a whole dataset a table would have a row for each region of each clip: an array is read faster.
-    with atomic_write(asked.out / "effect.npz") as temporary:
+    with atomic_write(work.out / "effect.npz") as temporary:
         np.savez(
             temporary,
             values=found.values,
@@ -185,17 +212,17 @@ def _effect(asked: _Asked) -> dict[str, Any]:
         )
     strongest = found.groups().mean(0).argmax()
     return {
-        "clips": len(asked.clips),
+        "clips": len(work.clips),
         "largest mean effect": found.names[strongest],
-        "effects": str(asked.out / "effect.npz"),
+        "effects": str(work.out / "effect.npz"),
     }
 
 
-def _maps(asked: _Asked) -> dict[str, Any]:
+def _maps(work: _Work) -> dict[str, Any]:
     from stexplain.metrics import dataset
 
     found = dataset.explanations(
-        asked.model, asked.clips, method=asked.method, options=asked.call, out=asked.out, **asked.how
+        work.model, work.clips, method=work.method, options=work.call, out=work.out, **work.how
     )
     return {"clips": sum(found.samples), "files": len(found.files), "first": str(found.files[0])}
 

@@ -13,9 +13,10 @@ from pathlib import Path
 
 SETTINGS = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
 """Environment variables that say how threads wait: for every runtime, for GCC's (libgomp), for LLVM's and Intel's."""
-# An epoch of the main job on two cores, idle / beside a busy program: spin count 0 5.1 / 9.3 s, 4,000 3.9 / 9.7 s,
-# 10,000 3.8 / 12 s, 30,000 3.5 / 20 s, libgomp's default 3.4 / 85 s; see benchmarks/busy_core.py.
-WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "4000"}
+# An epoch of the main job on two cores, idle / beside a busy program: spin count 0 4.4 / 9.5 s, 500 3.9 / 9.5 s,
+# 1,000 3.8 / 9.6 s, 4,000 3.5 / 12 s, libgomp's default 3.9 / 12 s (85 s on another machine); see
+# benchmarks/busy_core.py.
+WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "500"}
 """What the command line sets: threads sleep, in libgomp after so many turns of a loop, some ten microseconds."""
 
 # libgomp.so.1, libgomp-a34b3233.so.1 (bundled in a wheel), libiomp5.so, libomp.dylib, but not libcomposite.so.

@@ -1,7 +1,12 @@
 """Errors of functions in the words of the command line."""
 
 import re
-from collections.abc import Collection, Mapping
+import warnings
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TextIO
+
+import typer
 
 # A value in a message: quoted, in brackets, or up to what ends it.
 _VALUE = r"""(?P<value>"[^"]*"|'[^']*'|\[[^\]]*\]|\([^)]*\)|[^\s,.;:)]+(?:\.\d+)?|\.\.\.)"""
@@ -47,3 +52,31 @@ def in_options(message: str, options: Mapping[str, str], method: Collection[str]
         return written(match["name"]) or match[0]
 
     return _GIVEN.sub(given, _TICKED.sub(ticked, _FIRST.sub(first, message)))
+
+
+@contextmanager
+def warnings_as_lines() -> Iterator[None]:
+    """A block in which a warning is a line on standard error, without the place in the code, which is nobody's here.
+
+    Warnings of programs, such as of what is deprecated, and those that are errors stay what they are.
+    """
+    before = warnings.showwarning
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if category is UserWarning and file is None:
+            typer.echo(f"stexplain: {message}", err=True)
+        else:
+            before(message, category, filename, lineno, file, line)
+
+    warnings.showwarning = show
+    try:
+        yield
+    finally:
+        warnings.showwarning = before

@@ -3,7 +3,8 @@
 `maps` draws explanations and graphs: nodes, frames, positions. `scores` draws what was measured: accuracy, errors,
 faithfulness, localisation, comparisons of methods. Every function returns an altair chart. Change it further, show it
 in a notebook, or save it: `save(chart, path)` writes an interactive page that opens offline, a picture, or the chart's
-Vega-Lite specification; `animate(chart, path)` writes a film.
+Vega-Lite specification; `animate(chart, path)` writes a film. The functions `draw_...` draw the same numbers into axes
+of matplotlib.
 """
 
 from typing import TYPE_CHECKING as _TYPE_CHECKING
@@ -22,6 +23,11 @@ from stexplain.viz.maps.timeline import timeline as timeline
 from stexplain.viz.maps.top_nodes import top_nodes as top_nodes
 from stexplain.viz.matplotlib_axes import draw_skeleton as draw_skeleton
 from stexplain.viz.matplotlib_axes import draw_timeline as draw_timeline
+from stexplain.viz.matplotlib_maps import draw_class_bodies as draw_class_bodies
+from stexplain.viz.matplotlib_maps import draw_importance_map as draw_importance_map
+from stexplain.viz.matplotlib_maps import draw_network as draw_network
+from stexplain.viz.matplotlib_maps import draw_road_network as draw_road_network
+from stexplain.viz.matplotlib_maps import draw_top_nodes as draw_top_nodes
 from stexplain.viz.save import save as save
 from stexplain.viz.scores.comparison import comparison as comparison
 from stexplain.viz.scores.confusion import confusion as confusion
@@ -41,8 +47,13 @@ __all__ = [
     "comparison",
     "confusion",
     "deletion",
+    "draw_class_bodies",
+    "draw_importance_map",
+    "draw_network",
+    "draw_road_network",
     "draw_skeleton",
     "draw_timeline",
+    "draw_top_nodes",
     "edge_network",
     "edge_timeline",
     "forecast",

@@ -38,7 +38,9 @@ def animate(chart: alt.TopLevelMixin, path: Path | str, *, speed: float = 1.0, s
     Args:
         chart: of `skeleton`, `network`, `road_network` or `edge_network`, over time.
         path: ending in ``.mp4``, ``.gif``, or ``.html`` (a page that opens offline and starts to play).
-        speed: 2 plays twice as fast; a clip whose times are in seconds plays in real time at 1. For a page, its reader
+        speed: 2 plays twice as fast; a clip whose times are in seconds plays in real time at 1, but for clips of fewer
+            than 1.5 frames a second, which play faster, and those that last less than a second, at 30 frames a second
+            at most. Of other clips of more than that every second frame is shown, or fewer. For a page, its reader
             chooses.
         scale: pixels of the film per pixel of the chart.
 

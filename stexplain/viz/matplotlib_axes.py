@@ -12,7 +12,7 @@ from stexplain.explainers.arguments import check_counts
 from stexplain.explainers.results.times import times_of
 from stexplain.viz.columns import expect
 from stexplain.viz.maps.bodies import circle_radii
-from stexplain.viz.maps.clip import TIME_TITLES, clip_of, time_text
+from stexplain.viz.maps.clip import LAG_NAMES, TIME_TITLES, clip_of, time_text
 from stexplain.viz.maps.timeline import pick_timeline
 from stexplain.viz.names import ordered
 from stexplain.viz.theme import DIVERGING, MUTED, SEQUENTIAL, magnitude
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from stexplain.explainers.explanation import Explanation
     from stexplain.graph import STGraph
 
-_MAPS = {SEQUENTIAL: "viridis", DIVERGING: "PuOr_r"}
+PALETTES = {SEQUENTIAL: "viridis", DIVERGING: "PuOr_r"}
 """Vega's palettes -> matplotlib's; blue-orange has no twin there, purple-orange is read as well by the colour-blind."""
 
 
@@ -68,7 +68,7 @@ def draw_skeleton(
     """
     from matplotlib.collections import LineCollection
 
-    _check(ax)
+    check_axes(ax)
     check_counts(0, labels=labels)
     clip = clip_of(e, x=x, sample=sample, instance=instance, axes=axes, graph=graph)
     valid = np.flatnonzero(clip.valid.any(axis=0))
@@ -89,7 +89,7 @@ def draw_skeleton(
         *flat[order].T,
         s=areas.reshape(-1)[order],
         c=values.reshape(-1)[order],
-        cmap=_MAPS[SEQUENTIAL],
+        cmap=PALETTES[SEQUENTIAL],
         vmin=0.0,
         vmax=clip.top or 1.0,
         edgecolors=MUTED,
@@ -97,10 +97,11 @@ def draw_skeleton(
         zorder=2,
     )
     for body, of_body in zip(points, values, strict=True):
+        of_body = np.where(np.isfinite(body[:, 0]), of_body, 0.0)
         for node in np.argsort(-of_body, kind="stable")[:labels]:
             if of_body[node] > 0 and of_body[node] >= clip.top / 4:
                 # Away from the middle of the body, whose other nodes it would cover.
-                side = -1 if body[node, 0] < body[:, 0].mean() else 1
+                side = -1 if body[node, 0] < np.nanmean(body[:, 0]) else 1
                 ax.annotate(
                     clip.nodes[node], body[node], xytext=(9 * side, 0), textcoords="offset points", fontsize=9,
                     ha="right" if side < 0 else "left", va="center",
@@ -144,7 +145,7 @@ def draw_timeline(
         >>> from stexplain.explainers import Motion
         >>> ax = draw_timeline(Motion()(torch.randn(1, 1, 20, 4, 3)), Figure().add_subplot())
     """
-    _check(ax)
+    check_axes(ax)
     values = pick_timeline(e, sample=sample, instance=instance, signed=signed)
     names = ordered("node", e.node_names, None)
     shown = ordered("node", names, nodes)
@@ -156,17 +157,26 @@ def draw_timeline(
         times, unit = np.arange(len(drawn), dtype=np.float64), "frame"
     half = (times[1] - times[0]) / 2 if len(times) > 1 else 0.5
     ax.imshow(
-        drawn.T, aspect="auto", interpolation="nearest", cmap=_MAPS[scheme], vmin=domain[0], vmax=domain[1],
+        drawn.T, aspect="auto", interpolation="nearest", cmap=PALETTES[scheme], vmin=domain[0], vmax=domain[1],
         extent=(times[0] - half, times[-1] + half, len(shown) - 0.5, -0.5),
     )  # fmt: skip
     ax.set_yticks(range(len(shown)), shown)
     ax.set_xlabel(TIME_TITLES[unit])
-    if unit == "min":
+    if unit in LAG_NAMES:
         ax.xaxis.set_major_formatter(lambda lag, _: f"{abs(lag):g}")
     return ax
 
 
-def _check(ax: Any) -> None:
+def check_axes(ax: Any, name: str = "ax") -> None:
+    """Refuses what are no axes of matplotlib.
+
+    Args:
+        ax: what was given.
+        name: of the argument.
+
+    Raises:
+        InputError: where they are none, or matplotlib is not installed.
+    """
     try:
         from matplotlib.axes import Axes
     except ImportError as error:
@@ -174,4 +184,4 @@ def _check(ax: Any) -> None:
             "ax: drawing into axes needs matplotlib, which is not installed. Use pip install 'stexplain[plots]', or "
             "leave ax out for an altair chart."
         ) from error
-    expect("ax", ax, Axes, "plt.subplots()[1]")
+    expect(name, ax, Axes, "plt.subplots()[1]")

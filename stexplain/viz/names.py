@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import takewhile
 from typing import Any
 
+import numpy as np
+from numpy.typing import ArrayLike
+
 from stexplain.errors import InputError, unknown
 
 OTHER = "other"
@@ -30,11 +33,11 @@ def ordered(kind: str, names: Sequence[str], order: Sequence[str] | None) -> lis
         raise InputError(f"{kind}: got {names!r}; expected a list of names.")
     present = [str(name) for name in names]
     if order is not None and not len(order):
-        raise InputError(f"{kind}: got no name to draw; expected at least one, or None: all.")
+        raise InputError(f"{_plural(kind)}: got no name to draw; expected at least one, or None: all.")
     # A name twice would be one band of the axis with two values in it.
     twice = [name for name, count in Counter(present if order is None else map(str, order)).items() if count > 1]
     if twice:
-        raise InputError(f"{kind} {twice[0]!r} is named twice. Name each {kind} once.")
+        raise InputError(f"{_plural(kind)}: got {twice[0]!r} twice; expected each {kind} once.")
     if order is None:
         return present
     for name in order:
@@ -110,16 +113,86 @@ def shortened(names: Iterable[str], most: int) -> dict[str, str]:
     return {name: name for name in every} | dict(zip(long, texts, strict=True))
 
 
-def labelled(names: Sequence[str], limit: int) -> dict[str, Any]:
+def said(names: Sequence[str], values: ArrayLike, count: int = 3) -> str:
+    """The names of the values furthest from zero, with these, for those who do not see a chart; zeros are left out.
+
+    Example:
+        >>> said(["hip", "hand", "head"], [0.5, -2.0, float("nan")])
+        'hand (-2), hip (0.5)'
+    """
+    array = np.nan_to_num(np.asarray(values, np.float64))
+    order = np.argsort(-np.abs(array), kind="stable")[:count]
+    return ", ".join(f"{names[index]} ({array[index]:.3g})" for index in order if array[index])
+
+
+def which_sample(ids: Sequence[str], sample: int, valid: ArrayLike | None = None, instance: int = 0) -> list[str]:
+    """Says which one of several samples and instances a chart shows: it is not their mean. Nothing where there is one.
+
+    Args:
+        ids: of all samples; empty strings where they have no names.
+        sample: the index of the one that is drawn.
+        valid: the padding masks ``[B, M, T]``, where one instance alone is drawn.
+        instance: its index.
+
+    Example:
+        >>> which_sample(["p01", "p02"], 1), which_sample(["", ""], 0), which_sample(["p01"], 0)
+        (['Sample p02, one of 2.'], ['Sample 1 of 2.'], [])
+        >>> which_sample([""], 0, np.ones((1, 2, 5), bool), instance=1)
+        ['Instance 2 of 2.']
+    """
+    count, said = len(ids), []
+    if count > 1:
+        said.append(f"Sample {ids[sample]}, one of {count:,}." if ids[sample] else f"Sample {sample + 1} of {count:,}.")
+    there = 1 if valid is None else int(np.asarray(valid, bool)[sample].any(axis=-1).sum())
+    if there > 1:
+        said.append(f"Instance {instance + 1} of {there}.")
+    return [" ".join(said)] if said else []
+
+
+def in_lines(text: str, most: int) -> list[str]:
+    """A name in one line of at most `most` letters, or in two, parted at a blank; in one, too long, where none helps.
+
+    Example:
+        >>> in_lines("point to something", 12), in_lines("throw", 12), in_lines("sensor_of_the_north", 12)
+        (['point to', 'something'], ['throw'], ['sensor_of_the_north'])
+    """
+    parted = [
+        [text[:at].rstrip(), text[at:].lstrip()]
+        for at, letter in enumerate(text)
+        if len(text) > most and letter == " " and max(len(text[:at].rstrip()), len(text[at:].lstrip())) <= most
+    ]
+    # The lines of the most equal lengths.
+    return min(parted, key=lambda lines: max(map(len, lines)), default=[text])
+
+
+def labelled(
+    names: Sequence[str], limit: int, ends: Mapping[str, str] | None = None, *, two_lines: bool = False
+) -> dict[str, Any]:
     """Options of an axis or header whose labels are names: none is wider than `limit` pixels, and no two are alike.
 
     Vega cuts the end of what is too long, after which names such as those of sensors on one road would be the same.
+
+    Args:
+        names: as they stand in the data.
+        limit: in pixels.
+        ends: the names -> what stands behind each in the data, such as `` (forecast)``, which is never cut.
+        two_lines: a name that is too long for one line may take two, where there is room above, as in a header.
     """
+    ends = ends or {}
     # Seven pixels hold a letter of the 12 point font.
-    texts = shortened(names, max(limit // 7, 8))
-    changed = {name: text for name, text in texts.items() if name != text}
+    most = max(limit // 7 - max(map(len, ends.values()), default=0), 8)
+    bare = [*ends, *(name for name in names if name not in {f"{own}{end}" for own, end in ends.items()})]
+    lines = {name: found for name in bare if two_lines and len(found := in_lines(name, most)) > 1}
+    cut = shortened([name for name in bare if name not in lines], most)
+    texts = {f"{name}{ends.get(name, '')}": f"{text}{ends.get(name, '')}" for name, text in cut.items()}
+    changed: dict[str, Any] = {**lines, **{name: text for name, text in texts.items() if name != text}}
     if not changed:
         return {"labelLimit": limit}
     keys, values = json.dumps(list(changed)), json.dumps(list(changed.values()))
     at = f"indexof({keys}, datum.value)"
     return {"labelLimit": limit, "labelExpr": f"{at} < 0 ? datum.label : {values}[{at}]"}
+
+
+def _plural(kind: str) -> str:
+    """As the argument is called that lists them."""
+    return kind + ("es" if kind.endswith("s") else "s")

@@ -56,7 +56,7 @@ class Panel:
 
     @classmethod
     def around(cls, points: NDArray[np.float64], *, width: int, height: int) -> "Panel":
-        """The panel that shows all points ``[..., 2]`` with a margin, at the same scale on both axes.
+        """The panel that shows all points ``[..., 2]`` with a margin, at the same scale on both axes; NaN is no point.
 
         Example:
             >>> panel = Panel.around(np.array([[0.0, 0.0], [1.0, 2.0]]), width=200, height=200)
@@ -64,7 +64,7 @@ class Panel:
             True
         """
         flat = points.reshape(-1, 2)
-        low, high = flat.min(axis=0), flat.max(axis=0)
+        low, high = np.nanmin(flat, axis=0), np.nanmax(flat, axis=0)
         if width < 1 or height < 1:
             raise InputError(f"width and height: got {width} and {height}; expected at least 1 pixel each.")
         # 12 % of margin for marks and names; the floor keeps a single point from a scale of no width.
@@ -134,6 +134,10 @@ class Panel:
                 continue
             # A line that is crossed weighs as much as four distances.
             cost = np.arange(len(middles)) + 4 * len(_AROUND) * over
+            if before and node in before:
+                # A name stays where it stood, unless there is room that is nearer by more than three steps outwards.
+                away = np.hypot(*(middles - at[node]).T)
+                cost[0] += max(0, int((away[1:] < away[0] - 1e-6).sum()) - 3 * len(_AROUND))
             chosen = int(np.where(free, cost, np.inf).argmin())
             middle = middles[chosen]
             boxes = np.vstack([boxes, np.concatenate([middle - half, middle + half])])

@@ -15,6 +15,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from stexplain.viz.own_saving import saves_itself
+
 # Okabe & Ito (2008), without black (invisible on a dark page) and yellow (invisible on a white one).
 CATEGORIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MUTED = "#8c8c8c"
@@ -59,6 +61,8 @@ def short(values: ArrayLike, digits: int = 5) -> list[Any]:
     return nested
 
 
+HEAD_WIDTH = 76
+"""Letters in a line of a title."""
 NOTE_WIDTH = 90
 """Letters in a line of a note: Vega does not wrap titles."""
 
@@ -94,7 +98,9 @@ def one_line(text: str) -> str:
 def titled(text: str, *subtitle: str) -> alt.TitleParams:
     """A title that says what is drawn, above lines that say how to read it; empty lines are left out."""
     lines = [line for line in subtitle if line]
-    return alt.TitleParams(text=text, subtitle=lines) if lines else alt.TitleParams(text=text)
+    # Vega does not wrap titles: a long one, as of a sensor with a long name, would make the chart wider.
+    head: str | list[str] = wrap(text, HEAD_WIDTH) if len(text) > HEAD_WIDTH else text
+    return alt.TitleParams(text=head, subtitle=lines) if lines else alt.TitleParams(text=head)
 
 
 def noted(notes: Sequence[str], width: int = NOTE_WIDTH) -> list[str]:
@@ -108,13 +114,34 @@ def noted(notes: Sequence[str], width: int = NOTE_WIDTH) -> list[str]:
     return [line for note in said for line in wrap(note, width, subsequent_indent="    ")]
 
 
-def styled(chart: AnyChart, title: alt.TitleParams) -> AnyChart:
-    """The finished chart: with its title, text sizes and quiet axes.
+def in_words(title: alt.TitleParams, seen: str = "") -> str:
+    """The title, its lines and what is seen, as sentences.
+
+    Example:
+        >>> in_words(titled("Deletion", "Lower is better."), "Random is best.")
+        'Deletion. Lower is better. Random is best.'
+    """
+    lines = title.subtitle if isinstance(title.subtitle, list) else []
+    head = (" ".join(map(str, title.text)) if isinstance(title.text, list) else str(title.text)).strip()
+    # Lines are cut where they are wide, not where a sentence ends.
+    return " ".join(" ".join([head if head.endswith((".", "?", "!")) else f"{head}.", *map(str, lines), seen]).split())
+
+
+def styled(chart: AnyChart, title: alt.TitleParams, seen: str = "") -> AnyChart:
+    """The finished chart: with its title, text sizes and quiet axes. It saves itself offline, as `save` does.
 
     Altair refuses a chart with a configuration inside another chart. Set ``chart.config = alt.Undefined`` before you
     concatenate finished charts.
+
+    Args:
+        chart: of altair.
+        title: what is drawn, and how to read it.
+        seen: what a reader sees in it first, in a sentence, for those who do not see it; a screen reader says it after
+            the title.
     """
+    saves_itself(chart)
     chart.title = title  # type: ignore[attr-defined]  # every top-level chart has one
+    chart.description = in_words(title, seen)  # type: ignore[attr-defined]  # every top-level chart has one
     chart.config = alt.Config(  # type: ignore[attr-defined]  # every top-level chart has one
         font="sans-serif",
         title=alt.TitleConfig(
@@ -160,12 +187,45 @@ def magnitude(values: ArrayLike, signed: bool | None = None) -> tuple[list[float
     return [0.0, top], SEQUENTIAL
 
 
-def colour_scale(values: ArrayLike, signed: bool | None = None) -> alt.Scale:
-    """The colour scale for values; see `magnitude`."""
+def colour_scale(values: ArrayLike, signed: bool | None = None, *, clamp: bool = False) -> alt.Scale:
+    """The colour scale for values; see `magnitude`. With `clamp`, what lies beyond has the colour of the end."""
     domain, scheme = magnitude(values, signed)
+    more: dict[str, Any] = {"clamp": True} if clamp else {}
     if domain[0] < 0:
-        return alt.Scale(domain=domain, domainMid=0, scheme=scheme)  # type: ignore[arg-type]  # altair lists the schemes' names; ours are two of them
-    return alt.Scale(domain=domain, scheme=scheme)  # type: ignore[arg-type]  # altair lists the schemes' names; ours are two of them
+        return alt.Scale(domain=domain, domainMid=0, scheme=scheme, **more)  # type: ignore[arg-type]  # altair lists the schemes' names; ours are two of them
+    return alt.Scale(domain=domain, scheme=scheme, **more)  # type: ignore[arg-type]  # altair lists the schemes' names; ours are two of them
+
+
+def beyond(values: ArrayLike, summed: ArrayLike) -> str:
+    """What is said of a row of sums that would make all other rows pale: it goes beyond their colours; else empty.
+
+    Example:
+        >>> beyond([0.5, -1.0], [3.0, -7.25]), beyond([0.5, -1.0], [1.5])
+        ('The last row goes beyond the colours, to -7.25.', '')
+    """
+    array, sums = (np.nan_to_num(np.asarray(each, np.float64)).ravel() for each in (values, summed))
+    top = float(np.abs(array).max(initial=0.0))
+    furthest = float(sums[np.abs(sums).argmax()]) if sums.size else 0.0
+    return f"The last row goes beyond the colours, to {furthest:+.3g}." if top and abs(furthest) > 2 * top else ""
+
+
+def in_powers(title: str, top: float, shape: str = ".3~r") -> tuple[str, str]:
+    """The title of a scale with the power of ten of its numbers, where they need one, and Vega's expression for these.
+
+    In steps of a thousand, as people say them; up to 0.001 to 9,999 there is none.
+
+    Args:
+        title: the name or unit of the values.
+        top: the largest of them in size.
+        shape: d3's format of a number.
+
+    Example:
+        >>> in_powers("importance", 2.7e-5)[0], in_powers("importance", 0.4)[0], in_powers("mph", 0.0)[0]
+        ('importance, in 10⁻⁶', 'importance', 'mph')
+    """
+    power = 0 if top == 0 or 1e-3 <= top < 1e4 else 3 * int(np.floor(np.log10(top) / 3))
+    words = f"{one_line(title)}, in 10{str(power).translate(_RAISED)}" if power else one_line(title)
+    return words, f"datum.value === 0 ? '0' : format(datum.value * {10.0**-power!r}, '{shape}')"
 
 
 def colour_legend(title: str, values: ArrayLike, signed: bool | None = None, **options: Any) -> alt.Legend:
@@ -184,14 +244,10 @@ def colour_legend(title: str, values: ArrayLike, signed: bool | None = None, **o
     """
     domain, _ = magnitude(values, signed)
     top = domain[1]
-    # In steps of a thousand, as people say them; 0.001 to 9,999 need no power.
-    power = 0 if 1e-3 <= top < 1e4 else 3 * int(np.floor(np.log10(top) / 3))
     stops = [-top, 0.0, top] if domain[0] < 0 else [0.0, top / 2, top]
     shape = "+.3~r" if domain[0] < 0 else ".3~r"
     # d3 writes a plus before zero, too.
-    text = f"datum.value === 0 ? '0' : format(datum.value * {10.0**-power!r}, '{shape}')"
-    title = one_line(title)
-    words = f"{title}, in 10{str(power).translate(_RAISED)}" if power else title
+    words, text = in_powers(title, top, shape)
     more: dict[str, Any] = {"gradientLength": 140, **options}
     return alt.Legend(title=words, values=stops, labelExpr=text, labelOverlap=False, **more)
 

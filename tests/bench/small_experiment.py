@@ -1,9 +1,14 @@
 """A user's own dataset, model and experiment, small enough to run whole in a test."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import pytest
+
+from stexplain.bench import figures as figures_module
 
 CARD = """
 name = "wave"
@@ -39,7 +44,15 @@ train = {{ field = "view", values = [1, 2] }}
 validation = {{ field = "subject", values = [4] }}
 """
 
-EXPERIMENT = """
+
+def experiment_text(stages: str, published: str = "") -> str:
+    """The text of an experiment: one run of the small network, and what is done with it.
+
+    Args:
+        stages: the tables of the stages.
+        published: a line of the run, on what they show.
+    """
+    return f"""
 title = "Waving, explained"
 question = "Which arm?"
 citation = "none"
@@ -47,10 +60,15 @@ node = "joint"
 [[runs]]
 protocol = "xview"
 model = "small"
-published = { faithfulness = 0.5 }
+{published}
 [recipes]
 planted = "quick"
 real = "quick"
+{stages}"""
+
+
+EXPERIMENT = experiment_text(
+    """\
 [stages.accuracy]
 [stages.examples]
 classes = ["left up"]
@@ -60,7 +78,9 @@ nodes = 3
 values = [0.5, 1.0]
 baselines = ["zero", "mean"]
 [stages.localisation]
-"""
+""",
+    "published = { faithfulness = 0.5 }",
+)
 
 MODEL = """
 name = "small"
@@ -86,21 +106,38 @@ schedule = "one-cycle"
 """
 
 
-def write_cards(root: Path) -> Path:
-    """Writes `datasets/wave`, its experiment and `models/small.toml`; gives the dataset's folder."""
+def write_cards(root: Path, *, experiment: str = EXPERIMENT, epochs: int = 25, channels: int = 8) -> Path:
+    """Writes `datasets/wave`, its experiment and `models/small.toml`; gives the dataset's folder.
+
+    Args:
+        root: an empty folder.
+        experiment: the text of `experiment.toml`.
+        epochs: how long the network is trained.
+        channels: of each of its blocks.
+    """
     nodes = [f"n{index}" for index in range(20)]
     folder = root / "datasets" / "wave"
     folder.mkdir(parents=True)
     (root / "models").mkdir()
+    model = MODEL.replace("epochs = 25", f"epochs = {epochs}").replace("[8, 8]", f"[{channels}, {channels}]")
     text = CARD.format(
         nodes=", ".join(f'"{name}"' for name in nodes),
         edges=", ".join(f'["n{index}", "n{index - 1}"]' for index in range(1, 20)),
         positions="\n".join(f"{name} = [{index % 5}.0, {index // 5}.0]" for index, name in enumerate(nodes)),
     )
     (folder / "card.toml").write_text(text)
-    (folder / "experiment.toml").write_text(EXPERIMENT)
-    (root / "models" / "small.toml").write_text(MODEL)
+    (folder / "experiment.toml").write_text(experiment)
+    (root / "models" / "small.toml").write_text(model)
     return folder
+
+
+@contextmanager
+def cards_in(root: Path, *, epochs: int) -> Iterator[Path]:
+    """The same, found by their names for so long; no pictures are drawn, which are tested elsewhere."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STEXPLAIN_CARDS", str(root))
+        patch.setattr(figures_module, "FORMATS", ("json",))
+        yield write_cards(root, epochs=epochs)
 
 
 def write_recordings(raw: Path) -> Path:

@@ -57,6 +57,17 @@ repeats = 2
 [stages.event_localisation]
 """
 
+WHICH_METHOD = """
+title = "Which, on a road?"
+question = "Which method?"
+citation = "none"
+node = "sensor"
+[[runs]]
+model = "lane-stgcn"
+recipe = "quick"
+"""
+"""How an experiment that compares methods begins; its stages follow."""
+
 MODEL = """
 name = "lane-stgcn"
 title = "A small forecaster"
@@ -78,14 +89,22 @@ select = "best"
 """
 
 
-def write_cards(root: Path) -> Path:
-    """Writes `datasets/lane`, its experiment and `models/lane-stgcn.toml`; gives the dataset's folder."""
+def write_cards(root: Path, *, experiment: str = EXPERIMENT, epochs: int = 30, wide: int = 8) -> Path:
+    """Writes `datasets/lane`, its experiment and `models/lane-stgcn.toml`; gives the dataset's folder.
+
+    Args:
+        root: an empty folder.
+        experiment: the text of `experiment.toml`.
+        epochs: how long the network is trained.
+        wide: channels of the wider layers of its blocks.
+    """
     folder = root / "datasets" / "lane"
     folder.mkdir(parents=True)
     (root / "models").mkdir()
     (folder / "card.toml").write_text(CARD)
-    (folder / "experiment.toml").write_text(EXPERIMENT)
-    (root / "models" / "lane-stgcn.toml").write_text(MODEL)
+    (folder / "experiment.toml").write_text(experiment)
+    model = MODEL.replace("epochs = 30", f"epochs = {epochs}").replace("[8, 4, 8]", f"[{wide}, 4, {wide}]")
+    (root / "models" / "lane-stgcn.toml").write_text(model)
     return folder
 
 

@@ -113,6 +113,13 @@ def test_a_card_without_fault(tmp_path):
         ("values = [4]", "values = [3, 4]", "protocols.halves: train and test both have the subject 3"),
         ("values = [3]", "values = [5]", "protocols.halves: validation has the subject 5, which train lacks"),
         ("values = [3]", "values = [1, 2, 3]", "leaves nothing to train on"),
+        (
+            "values = [1, 2, 3]",
+            'values = ["1", "2", 3]',
+            "protocols.halves: got '1' and 3 as values of subject, text and",
+        ),
+        ("values = [1, 2, 3]", "values = []", "protocols.halves: train has no values of subject"),
+        ('"y", "z"]', '"y", "y"]', "axes.channels: got 'y' 2 times; each channel needs its own name"),
         ("stexplain.data.readers.nw_ucla", "stexplain.data.nowhere", "reader: .*cannot be imported"),
         ("stexplain.data.readers.nw_ucla", "stexplain.data.readers.speeds_csv", "reader: .*has no function 'find'"),
         ("[axes]", 'planted = "stexplain.data.readers.nw_ucla"\n[axes]', "planted: .*has no function 'generate'"),
@@ -142,6 +149,29 @@ def test_a_graph_in_parts_is_a_warning(tmp_path):
     assert "'foot' is outside the largest" in report.warnings[0]
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ('name = "sit"', 'name = "Walk "', "classes: 'walk' and 'Walk ' differ in letters' case"),
+        ('[[classes]]\nid = 2\nname = "sit"\n', "", "classes: there is one alone, 'walk'"),
+    ],
+)
+def test_classes_that_are_hardly_meant_are_a_warning(tmp_path, old, new, says):
+    report = check_card(changed(tmp_path, old, new))
+    assert report.ok
+    assert [text for text in report.warnings if says in text]
+
+
+def test_a_reader_is_called_with_what_it_takes(tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "own_reader.py").write_text("def find(root): ...\ndef read(path, card): ...\n")
+    (tmp_path / "mine" / "card.toml").write_text(CARD.replace("stexplain.data.readers.nw_ucla", "own_reader"))
+    report = check_card(tmp_path / "mine", trust="own_reader")
+    assert [text.partition(" of ")[0] for text in report.problems] == ["reader: 'find'", "reader: 'read'"]
+    assert "does not take 2 arguments; expected the path and the card" in report.problems[0]
+    assert "does not take 1 argument; expected the path alone" in report.problems[1]
+
+
 def test_another_folder_name_is_a_warning(tmp_path):
     report = check_card(changed(tmp_path, 'name = "mine"', 'name = "yours"'))
     assert report.ok
@@ -163,6 +193,12 @@ def test_another_folder_name_is_a_warning(tmp_path):
         ),
         ("minutes = 5", "minutes = -5", "series.minutes: .*greater than 0"),
         ("minutes = 5", "minutes = 5\nwindw = 12", "series.windw: there is no such field. Did you mean 'window'"),
+        ('channels = ["speed"]', 'channels = ["speed", "speed"]', "series.channels: got 'speed' 2 times"),
+        (
+            "stexplain.data.readers.speeds_csv",
+            "stexplain.data.readers.nw_ucla",
+            "reader: .* reads recordings; expected",
+        ),
         ("stexplain.data.readers.speeds_csv", "stexplain.data.scaler", "reader: .*has no function 'read'"),
     ],
 )

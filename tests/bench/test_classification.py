@@ -1,5 +1,6 @@
 import json
 import math
+import re
 
 import numpy as np
 import pandas as pd
@@ -50,6 +51,19 @@ def numbers(folder):
 
 def stages_of(folder):
     return read_json(folder / "results.json")["runs"]["xview/small"]["stages"]
+
+
+def assert_sized(folder):
+    """Every verdict says, in its sentence and in its line, what it was measured on."""
+    verdicts = read_json(folder / "results.json")["verdicts"]
+    assert verdicts
+    for verdict in verdicts:
+        for said in (verdict["text"], verdict["number"]):
+            assert re.search(r"\d (test )?(samples|events|windows)\b", said), said
+
+
+def test_every_verdict_says_what_it_was_measured_on(finished):
+    assert_sized(finished)
 
 
 def test_a_users_own_card_gives_a_whole_run(finished):

@@ -1,3 +1,5 @@
+"""The stage `comparison` of a planted run: methods on the same samples, tables, figures, verdicts, and resuming."""
+
 import json
 import re
 from pathlib import Path
@@ -7,32 +9,27 @@ import pandas as pd
 import pytest
 
 import stexplain as stx
-from stexplain.bench import figures as figures_module
 from stexplain.bench.claims import hardest, judge
 from stexplain.bench.experiment import load_experiment
 from stexplain.bench.shared import samples as samples_module
 from stexplain.bench.shared.by_class import FOUND
-from stexplain.bench.shared.method_scores import compare_scores, compared_methods, score_method
+from stexplain.bench.shared.method_scores import score_method
 from stexplain.bench.stage import RunResults
 from stexplain.bench.stages import comparison as comparison_module
-from stexplain.bench.stages.comparison import ComparisonStage
 from stexplain.bench.stages.localisation import LocalisationStage
 from stexplain.bench.summary import print_summary
+from stexplain.bench.wording import in_words
 from stexplain.cards import dataset_card
 from stexplain.data.planted.graph import generate
 from stexplain.data.store.prepare import prepare
 from stexplain.errors import CardError, InputError
 from stexplain.explainers.by_name import methods
-from stexplain.explainers.methods.baselines.base import BaselineExplainer
-from stexplain.metrics import corrected_p_values, interval, sign_flip_test
+from stexplain.metrics import corrected_p_values
 from stexplain.metrics.comparison.baselines import BASELINE_EXPLAINERS
-from tests.bench import small_roads
-from tests.bench.tiny_signals import experiment_text, prepared_tiny, results
-
-# A forecaster trained for seconds has a score that bends on the way from the baseline: few steps miss some of it.
-pytestmark = pytest.mark.filterwarnings("ignore:.*No convergence:UserWarning")
+from tests.bench.tiny_signals import comparison_of, experiment_text, prepared_tiny, results
 
 METHODS = ["InputGradient", "STGGradCAM", "Motion", "Random"]
+
 EXPERIMENT = experiment_text(
     """\
 [stages.comparison]
@@ -47,23 +44,6 @@ IntegratedGradients = { steps = 2 }
 """,
     epochs=1,
 )
-ROADS = """
-title = "Which, on a road?"
-question = "Which method?"
-citation = "none"
-node = "sensor"
-[[runs]]
-model = "lane-stgcn"
-recipe = "quick"
-[stages.comparison]
-samples = 6
-baselines = ["Motion", "Random"]
-methods = ["Occlusion", "InputGradient", "CAM"]
-absolute = ["InputGradient"]
-deletion = { baseline = "historical_average", steps = 3, repeats = 1 }
-[stages.comparison.options]
-Occlusion = { baseline = "historical_average" }
-"""
 
 
 @pytest.fixture(scope="module")
@@ -77,10 +57,6 @@ def home(tmp_path_factory):
 def finished(home, tmp_path_factory):
     folder, store = home
     return stx.bench(folder, data=store, out=tmp_path_factory.mktemp("run") / "tiny", progress=False)
-
-
-def comparison_of(folder: Path, run: str = "graph") -> dict:
-    return results(folder)["runs"][run]["stages"]["comparison"]
 
 
 def test_every_method_is_scored_on_the_same_samples(finished):
@@ -182,84 +158,6 @@ def test_a_run_resumes_from_its_last_method(home, finished, monkeypatch, tmp_pat
     assert strip == [{key: value for key, value in row.items() if key != "seconds"} for row in theirs["table"]]
 
 
-def test_intervals_and_tests_of_a_comparison_are_over_groups():
-    random = np.random.default_rng(0)
-    values = {name: np.clip(0.7 + 0.1 * random.normal(size=12) + up, 0, 1) for name, up in (("A", 0.1), ("Random", 0))}
-    scored = {
-        name: {
-            "seconds": 0.1,
-            "higher_is_better": {"auroc, positions": True},
-            "scores": {"auroc, positions": list(one)},
-        }
-        for name, one in values.items()
-    }
-    groups = [f"day {row // 2}" for row in range(12)]
-    for one in scored.values():
-        one["bounds"] = {"auroc, positions": [0.0, 1.0]}
-    found = compare_scores(list(range(12)), scored, ["Random"], seed=3, groups=groups)
-    assert found["groups"] == 6
-    row = next(row for row in found["table"] if row["method"] == "A")
-    assert (row["low"], row["high"]) == pytest.approx(interval(values["A"], groups=groups, seed=3, bounds=(0, 1))[1:])
-    assert 0 <= row["low"] < row["high"] <= 1
-    # Six days give 64 patterns of signs: no p is below 2 / 64.
-    (test,) = found["tests"]
-    difference = values["A"] - values["Random"]
-    assert test["p"] == pytest.approx(sign_flip_test(difference, groups=groups, seed=3)[0])
-    assert test["p"] >= 2 / 64
-    assert found["paired"]["A"][0]["p"] == test["p"]
-
-
-def test_a_comparison_of_few_groups_has_no_intervals_and_says_so():
-    scored = {
-        name: {
-            "seconds": 0.1,
-            "higher_is_better": {"auroc, positions": True},
-            "bounds": {"auroc, positions": [0.0, 1.0]},
-            "scores": {"auroc, positions": [mean + 0.01 * row for row in range(12)]},
-        }
-        for name, mean in (("STGGradCAM", 0.8), ("Random", 0.4))
-    }
-    found = compare_scores(list(range(12)), scored, ["Random"], seed=3, groups=[row // 4 for row in range(12)])
-    assert [(row["low"], row["high"], row["reason"]) for row in found["table"]] == [
-        (None, None, "too few groups: 3")
-    ] * 2
-    stage = ComparisonStage(ComparisonStage.Options(baselines=["Random"], methods=["STGGradCAM"]))
-    about = {"stages": {"comparison": {**found, "samples": 12}}, "model_title": "STGCN"}
-    page = stage.section([RunResults("body", about, {})])
-    assert "0.855 (too few groups: 3) ★" in page
-    assert "Holm&#x27;s method" in page
-    assert "None" not in page
-    assert "nan" not in page
-
-
-def test_a_method_without_its_library_is_excluded_and_reported():
-    scores = {"auroc, positions": [0.9, 0.8, 0.7], "gini": [0.1, None, 0.3]}
-    one = {"seconds": 0.1, "higher_is_better": {"auroc, positions": True, "gini": True}, "scores": scores}
-    other = {**one, "scores": {name: [0.1, 0.2, 0.3] for name in scores}}
-    scored = {"STGGradCAM": one, "Occlusion": {"excluded": "pip install captum"}, "Random": other}
-    found = compare_scores([4, 5, 6], scored, ["Motion", "Random"], seed=0)
-    assert found["methods"] == ["STGGradCAM", "Random"]
-    assert found["excluded"] == {"Occlusion": "pip install captum"}
-    assert {row["against"] for row in found["tests"]} == {"Random"}
-    means = {(row["metric"], row["method"]): row for row in found["table"]}
-    assert means["gini", "STGGradCAM"]["excluded"] == 1
-    assert means["auroc, positions", "STGGradCAM"]["value"] == pytest.approx(0.8)
-    with pytest.raises(InputError, match="no method could be compared: pip install captum"):
-        compare_scores(
-            [4, 5, 6], {"Occlusion": {"excluded": "pip install captum"}, "Random": other}, ["Random"], seed=0
-        )
-
-
-def test_the_bundled_experiment_compares_every_method_there_is():
-    names = compared_methods(load_experiment("planted").stages["comparison"].options)
-    options = load_experiment("planted").stages["comparison"].options
-    called = [name for name, kind in methods().items() if not issubclass(kind, BaselineExplainer)]
-    # Beside them the baseline explainers of any signals; those of roads have nothing to say here.
-    assert set(BASELINE_EXPLAINERS) | {"Random"} == set(options.baselines)
-    assert sorted(names) == sorted([*called, *options.baselines])
-    assert names[-len(options.baselines) :] == options.baselines
-
-
 def test_wrong_experiments_are_reported_in_words(home, tmp_path):
     folder, store = home
     text = (folder / "experiment.toml").read_text("utf-8")
@@ -323,44 +221,8 @@ def test_scores_do_not_depend_on_how_clips_are_cut_into_batches(home, finished, 
     assert mean == pytest.approx(row["value"], abs=1e-6)
 
 
-@pytest.fixture(scope="module")
-def roads(tmp_path_factory):
-    """A comparison on a series: the same stage, where a forecast is explained in the place of a class."""
-    root = tmp_path_factory.mktemp("roads")
-    folder = small_roads.write_cards(root)
-    (folder / "experiment.toml").write_text(ROADS, "utf-8")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("STEXPLAIN_CARDS", str(root))
-        patch.setenv("STEXPLAIN_CACHE", str(tmp_path_factory.mktemp("cache")))
-        patch.setattr(figures_module, "FORMATS", ("json",))
-        return stx.bench("lane", out=root / "run", progress=False)
-
-
-def test_methods_are_compared_on_forecasts_of_planted_events(roads):
-    found = comparison_of(roads, "lane-stgcn")
-    assert list(results(roads)["stages"]) == ["train", "events", "comparison"]
-    assert found["methods"] == ["InputGradient", "Occlusion", "Motion", "Random"]
-    assert found["samples"] == 6
-    means = {(row["metric"], row["method"]): row["value"] for row in found["table"]}
-    # Only what is slow before the target moves, so that motion finds these sensors, whatever the network learned.
-    assert means["auroc, nodes", "Motion"] == pytest.approx(1.0)
-    # How much of them a network of some epochs uses differs between trainings; what occlusion ranks first moves its
-    # forecast.
-    gains = {name: means["deletion gain", name] for name in found["methods"]}
-    assert gains["Occlusion"] > max(0.0, gains["Motion"], gains["Random"])
-    assert "comparison-lane-stgcn-example" in {figure["id"] for figure in results(roads)["figures"]}
-
-
-def test_a_method_that_cannot_explain_a_forecaster_is_excluded_with_its_reason(roads, capsys):
-    excluded = comparison_of(roads, "lane-stgcn")["excluded"]
-    assert list(excluded) == ["CAM"]
-    assert f"CAM is excluded from the comparison of A small forecaster: {excluded['CAM'][:20]}" in (
-        (roads / "report.html").read_text("utf-8").replace("&#x27;", "'")
-    )
-    print_summary(roads)
-    assert re.search(r"CAM +excluded", capsys.readouterr().out)
-
-
+# Two steps leave a part of the score out.
+@pytest.mark.filterwarnings("ignore:.*No convergence:UserWarning")
 def test_deletion_keeps_the_sign_that_localisation_leaves_out(home, finished):
     folder, store = home
     experiment = load_experiment(folder)
@@ -394,7 +256,7 @@ def test_localisation_of_a_planted_run_by_class_and_against_every_control(home, 
     best = max(BASELINE_EXPLAINERS, key=lambda name: scores[name])
     # Within a sentence a name has no capital.
     assert f"{best[0].lower()}{best[1:]} {scores[best]:.2f}" in text
-    assert best in stage.section([shown])
+    assert in_words(best) in stage.section([shown])
     card = stage.summary([shown]).html
     found = sum(one["value"] >= FOUND for one in result["by_class"]["STGGradCAM"].values())
     assert f"of {found} of {len(result['by_class']['STGGradCAM'])} classes" in card
@@ -405,3 +267,12 @@ def test_localisation_of_a_planted_run_by_class_and_against_every_control(home, 
 def test_titles_say_that_data_is_synthetic(finished):
     assert results(finished)["title"] == "Which? (synthetic data)"
     assert "<title>Which? (synthetic data)" in (finished / "report.html").read_text("utf-8")
+
+
+def test_the_limits_name_baseline_explainers_as_tables_do(finished):
+    page = (finished / "report.html").read_text("utf-8")
+    (sentence,) = re.findall(r"<li>([^<]*) use no model: an explanation has value only", page)
+    assert sentence[0].isupper()
+    names = re.split(r", | and ", sentence)
+    known = {kind.method for kind in methods().values()}
+    assert {names[0][0].lower() + names[0][1:], *names[1:]} <= known

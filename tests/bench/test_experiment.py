@@ -45,6 +45,7 @@ def test_stages_that_others_need_are_added(tmp_path, monkeypatch):
         ("class_importance]", 'class_importance]\nnodes = ["n99"]', r"class_importance\.nodes: got 'n99'"),
         ('"zero", "mean"', '"zero", "meen"', r"stages\.faithfulness\.baselines: unknown baseline 'meen'"),
         ("values = [0.5, 1.0]", "values = [0.5, 1.5]", r"stages\.faithfulness\.values\.1.*1\.5"),
+        ("values = [0.5, 1.0]", "values = [1.0, 0.5]", r"stages\.faithfulness\.values: masking: .*ascending order"),
         ("nodes = 3", "nodos = 3", r"stages\.faithfulness\.nodos: there is no such field. Did you mean 'nodes'"),
         ("title =", "titel =", r"titel: there is no such field. Did you mean 'title'"),
         ("title =", "title", "is not TOML"),

@@ -23,6 +23,7 @@ from stexplain.explainers.targets import PerSample
 from stexplain.files import read_json
 from stexplain.metrics import interval, localisation
 from tests.bench.small_roads import generate, write_cards
+from tests.bench.test_classification import assert_sized
 
 # A forecaster trained for seconds has a score that bends on the way from the baseline: few steps miss some of it.
 pytestmark = pytest.mark.filterwarnings("ignore:.*No convergence:UserWarning")
@@ -237,6 +238,10 @@ def test_the_summary_says_errors_and_verdicts(finished, capsys):
     shown = capsys.readouterr().out
     for word in ("15 min", NAME, "historical average", "integrated gradients", "supported:", "report.html"):
         assert word in shown
+
+
+def test_every_verdict_says_what_it_was_measured_on(finished):
+    assert_sized(finished)
 
 
 def test_wrong_names_are_reported_before_any_work(cards, tmp_path):

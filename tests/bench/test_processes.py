@@ -11,14 +11,13 @@ import pytest
 import torch
 
 import stexplain as stx
-from stexplain.bench import figures as figures_module
 from stexplain.bench.experiment import load_experiment
 from stexplain.bench.processes.at_once import compute_at_once
 from stexplain.bench.processes.plan import Plan
 from stexplain.bench.stage import NoOptions, Stage
 from stexplain.errors import DataError, InputError
 from stexplain.files import read_json
-from tests.bench.small_experiment import write_cards, write_recordings
+from tests.bench.small_experiment import cards_in, write_recordings
 
 
 @contextmanager
@@ -33,13 +32,7 @@ def threads(count: int) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def raw(tmp_path_factory):
-    root = tmp_path_factory.mktemp("cards")
-    write_cards(root)
-    model = root / "models" / "small.toml"
-    model.write_text(model.read_text().replace("epochs = 25", "epochs = 3"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("STEXPLAIN_CARDS", str(root))
-        patch.setattr(figures_module, "FORMATS", ("json",))
+    with cards_in(tmp_path_factory.mktemp("cards"), epochs=3):
         yield write_recordings(tmp_path_factory.mktemp("data") / "raw")
 
 

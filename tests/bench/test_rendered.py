@@ -1,6 +1,8 @@
 """The report and saved charts as a browser shows them; skipped, and said so, where none is found."""
 
+import re
 from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -9,7 +11,8 @@ import pytest
 from stexplain.bench.figures import Figures
 from stexplain.bench.page.first import verdict_lines
 from stexplain.bench.report import write_report
-from stexplain.bench.stage import RunResults
+from stexplain.bench.stage import NoOptions, RunResults
+from stexplain.bench.stages.localisation import LocalisationStage
 from stexplain.explainers.explanation import Explanation
 from stexplain.files import write_json
 from stexplain.graph import STGraph
@@ -80,7 +83,10 @@ def report(tmp_path_factory):
         folder / "results.json",
         {
             "title": "An experiment", "question": "Which joints, and when?", "node": "joint", "stages": OPTIONS,
-            "datasets": {"ntu": {"title": "Bodies", "planted": True, "samples": 10}},
+            # The name of a file is one word, wider than a phone.
+            "datasets": {
+                "ntu": {"title": "Bodies", "planted": True, "samples": 10, "obtain": f"Get `{'a_list_' * 9}`."},
+            },
             "runs": {"xsub/stgcn10": a_run()}, "figures": figures.records, "versions": {"torch": "2"},
             "verdicts": [{**verdict, "claim": "It is better", "number": "AUROC 0.90, Motion 0.50"}],
             "tables": {
@@ -101,6 +107,35 @@ def test_the_report_is_drawn_without_errors_requests_or_sideways_scrolling_and_c
     assert found["sideways"] <= 0
     assert found["dark"] == dark
     assert found["poor"] == []
+
+
+def test_headings_follow_each_other_without_a_jump(report):
+    # The figure that answers the question stands right below the title of the page.
+    levels = [int(level) for level in re.findall(r"<h([1-6])\b", report)]
+    assert levels[:2] == [1, 2]
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+
+
+def test_every_chart_has_a_name_also_without_a_description_of_its_own(report):
+    script = """
+    return {names: [...d.querySelectorAll("svg.marks")].map(one => one.getAttribute("aria-label"))};"""
+    # As charts of an earlier version have none.
+    found = look(report.replace('"description":', '"earlier":'), script)["names"]
+    assert len(found) >= 3
+    assert all(found)
+    assert "Play it." in found
+
+
+def test_on_a_phone_the_scores_of_localisation_are_those_of_the_first_measure(tmp_path):
+    scores = a_run()["stages"]["localisation"]["localisation"]
+    figures = Figures(tmp_path, "localisation", "xsub/stgcn10")
+    results = {"localisation": {"samples": 10, "localisation": scores}}
+    LocalisationStage(NoOptions()).figures(SimpleNamespace(label="STGCN-10 xsub"), results, figures)
+    (record,) = figures.records
+    wide, narrow = ((tmp_path / record[name]).read_text("utf-8") for name in ("json", "narrow"))
+    assert "pointing game" in wide
+    assert "pointing game" not in narrow
+    assert "AUROC" in narrow
 
 
 def test_unfolded_on_a_phone_tables_scroll_inside_their_box(report):
@@ -245,7 +280,7 @@ def test_no_name_covers_a_joint_or_another_name_as_drawn(report):
     assert found["bad"] == []
 
 
-@pytest.mark.filterwarnings("ignore:graph. got nodes without an edge")
+@pytest.mark.filterwarnings("ignore:graph. got .* without an edge")
 def test_a_saved_chart_plays_offline(tmp_path):
     graph = STGraph(NODES, [(1, 0)], positions=np.eye(5, 2).tolist())
     moving = network(graph, np.eye(4, 5), time=[-15, -10, -5, 0], time_unit="min")
@@ -255,9 +290,20 @@ def test_a_saved_chart_plays_offline(tmp_path):
     const first = shown();
     d.querySelector("button.play").click();
     await wait(1000);
-    {CONTRAST} return {{first, then: shown(), poor}};"""
+    const then = shown(), note = d.querySelector(".chart .still").textContent;
+    w.dispatchEvent(new w.Event("beforeprint"));
+    await wait(50);
+    const picture = d.querySelector("svg.marks");
+    const said = picture.getAttribute("role") + ": " + picture.getAttribute("aria-label");
+    {CONTRAST} return {{first, then, printed: shown(), note, said, poor}};"""
     found = look(page, script, dark=True)
     assert found["problems"] == []
     assert found["first"] == "15 min earlier"
     assert found["then"] != found["first"]
+    # On paper: what it opened with, of greatest importance, and a line that says so.
+    assert found["printed"] == found["first"]
+    assert found["note"].startswith("On paper: 15 min earlier, where importance is greatest.")
+    # To a screen reader: one picture with a description, whose marks and their coordinates are not read one by one.
+    assert found["said"].startswith("img: Node importance. Brighter: greater value.")
+    assert "Furthest from zero, 15 min earlier: spine (1)." in found["said"]
     assert found["poor"] == []

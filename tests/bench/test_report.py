@@ -210,6 +210,14 @@ def test_parts_that_a_run_lacks(written):
     assert "paper's numbers" not in text
 
 
+@pytest.mark.parametrize(("classes", "shown"), [(4, False), (5, False), (6, True)])
+def test_among_five_classes_the_first_five_say_nothing(written, classes, shown):
+    accuracy = {"test": 10, "classes": classes, "accuracy": {"value": 0.5, "low": None, "high": None}, "top5": 0.875}
+    page = written(runs={"xsub/stgcn7": a_run(accuracy=accuracy)}, verdicts=[])
+    assert ("87.5%" in Page(page).text) == shown
+    assert "50.0% of 10; chance level" in Page(page).text
+
+
 def test_files_that_are_missing_are_named(written):
     figure = {"id": "x", "stage": "train", "json": "figures/lost.json"}
     page = written(figures=[figure], tables={"masking": {"stage": "faithfulness", "file": "tables/lost.csv"}})
@@ -240,6 +248,23 @@ def test_a_broken_figure_or_no_results(written, tmp_path):
         write_report(tmp_path)
     with pytest.raises(DataError, match=r"results\.json is missing"):
         write_report(tmp_path / "elsewhere")
+
+
+def test_tables_call_runs_models_and_datasets_as_the_report_does(written, tmp_path, results):
+    second = {**a_run(), "first": "xsub/stgcn10", "seed": 8}
+    (tmp_path / "tables").mkdir()
+    lines = ["run,dataset,model,note", "xsub/stgcn10,ntu/xsub,stgcn10,xsub/stgcn10", "xsub/stgcn10/seed-8,own,a"]
+    (tmp_path / "tables/scores.csv").write_text("\n".join(lines), "utf-8")
+    page = Page(
+        written(
+            runs={**results["runs"], "xsub/stgcn10/seed-8": second},
+            tables={"scores": {"stage": "train", "title": "Scores", "file": "tables/scores.csv"}},
+        )
+    )
+    # Of other columns, and of what is not known, the words of the file stay.
+    assert "STGCN-10 xsub Bodies, xsub STGCN-10 xsub/stgcn10 STGCN-10 xsub, seed 8 own a" in page.text
+    assert "Scores: 2 rows" in page.text
+    assert (tmp_path / "tables/scores.csv").read_text("utf-8").splitlines() == lines
 
 
 def test_headings_and_tables_can_be_read_aloud(written):

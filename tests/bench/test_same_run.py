@@ -17,31 +17,14 @@ from stexplain.cards import dataset_card, series_card
 from stexplain.data.load import load_dataset
 from stexplain.data.store.prepare import prepare
 from stexplain.errors import DataError, InputError
-from tests.bench.small_experiment import write_cards, write_recordings
-
-EXPERIMENT = """
-title = "Waving"
-question = "Which arm?"
-citation = "none"
-node = "joint"
-[[runs]]
-protocol = "xview"
-model = "small"
-[recipes]
-planted = "quick"
-real = "quick"
-[stages.accuracy]
-"""
+from tests.bench.small_experiment import experiment_text, write_cards, write_recordings
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
     """Cards, recordings and a finished run, of one epoch."""
     root = tmp_path_factory.mktemp("same")
-    card = write_cards(root)
-    model = root / "models" / "small.toml"
-    model.write_text(model.read_text().replace("epochs = 25", "epochs = 1").replace("[8, 8]", "[4, 4]"))
-    (card / "experiment.toml").write_text(EXPERIMENT)
+    card = write_cards(root, experiment=experiment_text("[stages.accuracy]\n"), epochs=1, channels=4)
     write_recordings(root / "raw")
     before = os.environ.get("STEXPLAIN_CARDS")
     os.environ["STEXPLAIN_CARDS"] = str(root)

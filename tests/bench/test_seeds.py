@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 
 import stexplain as stx
-from stexplain.bench import figures as figures_module
 from stexplain.bench.report import first_trainings, results_of
 from stexplain.bench.spread import spread
 from stexplain.bench.stages.train import TrainStage
@@ -15,22 +14,15 @@ from stexplain.bench.summary import print_summary
 from stexplain.errors import InputError
 from stexplain.files import read_json
 from tests.bench.page import Page
-from tests.bench.small_experiment import write_cards, write_recordings
+from tests.bench.small_experiment import cards_in, write_recordings
 
 NAMES = ["xview/small", "xview/small/seed-1", "xview/small/seed-2"]
-EPOCHS = ("epochs = 25", "epochs = 3")
 
 
 @pytest.fixture(scope="module")
 def patched(tmp_path_factory):
-    root = tmp_path_factory.mktemp("cards")
-    write_cards(root)
-    model = root / "models" / "small.toml"
-    model.write_text(model.read_text().replace(*EPOCHS))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("STEXPLAIN_CARDS", str(root))
-        patch.setattr(figures_module, "FORMATS", ("json",))
-        yield root
+    with cards_in(tmp_path_factory.mktemp("cards"), epochs=3) as folder:
+        yield folder.parents[1]
 
 
 @pytest.fixture(scope="module")

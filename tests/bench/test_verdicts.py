@@ -23,6 +23,7 @@ def located(differences, *, p=0.0001, classes=None, ours=0.8):
         "localisation": {name: {axis: {"auroc": score(value)} for axis in AXES} for name, value in methods.items()},
         "tests": {axis: [paired(name, value, p) for name, value in differences.items()] for axis in AXES},
         "by_class": {"STGGradCAM": classes or {}},
+        "samples": 50,
     }
 
 
@@ -65,7 +66,7 @@ def test_localisation_is_supported_only_against_chance_controls_and_the_gradient
     best = max(("Motion", "Displacement"), key=lambda name: 0.8 - (BETTER | changes)[name])
     gradient, baseline_explainer = (0.8 - (BETTER | changes)[name] for name in ("InputGradient", best))
     axis = f"STG-Grad-CAM 0.80, random 0.50, {best.lower()} {baseline_explainer:.2f}, input gradient {gradient:.2f}"
-    assert f"(AUROC over nodes {axis}; over frames {axis})" in text
+    assert f"(AUROC over nodes {axis}; over frames {axis}; 50 test samples)" in text
 
 
 def test_localisation_that_is_no_more_than_chance_is_undecided():
@@ -91,7 +92,10 @@ def test_one_line_of_several_trainings_has_their_means_as_the_sentence_has():
     (claim,) = localisation_claims(*trainings)
     ((text, _),) = judge([claim])
     assert "over nodes STG-Grad-CAM 0.70, random 0.40, displacement 0.65, input gradient 0.60" in text
-    assert claim.brief.number == "AUROC over nodes 0.70, Displacement 0.65; over frames 0.70, Displacement 0.65"
+    assert (
+        claim.brief.number
+        == "AUROC over nodes 0.70, Displacement 0.65; over frames 0.70, Displacement 0.65 (50 samples)"
+    )
     card = LocalisationStage(LocalisationStage.Options()).summary([run_of("localisation", *trainings)])
     assert "Scores are of the first training of each run." in card.html
     card = LocalisationStage(LocalisationStage.Options()).summary([run_of("localisation", trainings[0])])
@@ -137,6 +141,19 @@ def test_highlighted_nodes_must_cost_more_than_all_that_they_are_compared_with()
         "+0.300), the least important nodes (zero: +0.400), those of most motion energy (zero: +0.100) and those of "
         "the largest gradient (zero: +0.050) (mean difference of accuracy over the curve, 200 test samples)."
     )
+
+
+def test_the_line_of_masking_has_its_unit_and_what_it_was_measured_on():
+    result = {"faithfulness": {}, "tests": masked() | masked({"random": -0.2}, baseline="mean"), "samples": 200}
+    stage = FaithfulnessStage(FaithfulnessStage.Options(nodes=1, values=[0.5], baselines=["zero", "mean"]))
+    (claim,) = stage.claims(run_of("faithfulness", result))
+    assert claim.brief.number == "0.200 less accuracy than random nodes (baseline mean, 200 samples)"
+
+
+def test_a_difference_that_rounds_to_zero_keeps_its_size():
+    ((text, _),) = judged_masking(masked({"gradient": -0.00042}, p=0.4))
+    assert "those of the largest gradient (zero: -0.00042)" in text
+    assert "-0.000)" not in text
 
 
 def test_a_set_of_nodes_is_named_once_with_all_of_its_baselines():

@@ -57,6 +57,8 @@ def test_a_number_that_was_edited_is_found(folder):
     (folder / "results.json").write_text(text.replace("0.9413", "0.9913"), "utf-8")
     assert found(folder)["results.json"][0] == "wrong"
     assert app(["verify", str(folder)], standalone_mode=False) == 1
+    # By the file that one may have been sent alone, too.
+    assert app(["verify", str(folder / "results.json")], standalone_mode=False) == 1
 
 
 def test_so_is_one_whose_checksum_was_written_anew(tmp_path):

@@ -57,3 +57,15 @@ def results(folder: Path) -> dict[str, Any]:
     """The results of a run folder."""
     found: dict[str, Any] = json.loads((folder / "results.json").read_text("utf-8"))
     return found
+
+
+def comparison_of(folder: Path, run: str = "graph") -> dict[str, Any]:
+    """What the stage `comparison` of a run found."""
+    found: dict[str, Any] = results(folder)["runs"][run]["stages"]["comparison"]
+    return found
+
+
+def truth_of(folder: Path, run: str = "graph") -> dict[str, Any]:
+    """What the stage `truth` of a run found."""
+    found: dict[str, Any] = results(folder)["runs"][run]["stages"]["truth"]
+    return found

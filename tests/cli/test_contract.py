@@ -1,6 +1,7 @@
 """What holds for every command, whichever are added."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -40,6 +41,19 @@ def test_its_help_shows_an_example_of_it(monkeypatch, capsys, name):
     code, out, _ = main(monkeypatch, capsys, *name.split(), "--help")
     assert code == 0
     assert f"stexplain {name}" in out.partition("Example")[2]
+
+
+@pytest.mark.parametrize("width", [60, 80])
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_shell_takes_its_examples_as_they_stand(monkeypatch, capsys, name, width):
+    monkeypatch.setattr("shutil.get_terminal_size", lambda *_: os.terminal_size((width, 24)))
+    _, out, _ = main(monkeypatch, capsys, *name.split(), "--help")
+    shown = out.partition("Example")[2].partition("\nOptions")[0]
+    # As a shell joins lines that end with a backslash.
+    commands = [" ".join(line.split()) for line in shown.replace("\\\n", " ").splitlines()]
+    stated = [line.strip() for line in COMMANDS[name].help.splitlines() if line.startswith(("  stexplain", "  for"))]
+    assert stated
+    assert [line for line in stated if line not in commands] == []
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -111,6 +125,26 @@ def test_a_refused_experiment_leaves_nothing_behind(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="will not do"):
         bench("planted", runs=["graph"], out=tmp_path / "runs" / "one", progress=False)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_shell_completes_commands_and_options():
+    def completed(*words):
+        given = {
+            "COMP_WORDS": " ".join(words),
+            "COMP_CWORD": str(len(words) - 1),
+            "_STEXPLAIN_COMPLETE": "complete_bash",
+        }
+        command = [
+            sys.executable,
+            "-c",
+            "import sys; sys.argv = ['stexplain']; from stexplain.cli.main import main; main()",
+        ]
+        done = subprocess.run(command, env={**os.environ, **given}, capture_output=True, text=True, timeout=120)
+        assert (done.returncode, done.stderr) == (0, "")
+        return done.stdout.split()
+
+    assert completed("stexplain", "be") == ["bench"]
+    assert completed("stexplain", "explain", "--met") == ["--method"]
 
 
 def test_help_needs_no_scientific_package():

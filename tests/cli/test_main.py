@@ -130,7 +130,7 @@ def test_doctor_as_json():
         (
             {},
             "passive, idle threads spin for microseconds, then sleep: "
-            "OMP_WAIT_POLICY=PASSIVE, GOMP_SPINCOUNT=4000, set by stexplain",
+            "OMP_WAIT_POLICY=PASSIVE, GOMP_SPINCOUNT=500, set by stexplain",
         ),
         ({"GOMP_SPINCOUNT": "1000"}, "as set: GOMP_SPINCOUNT=1000, set by the environment"),
     ],

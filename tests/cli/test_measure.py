@@ -1,6 +1,7 @@
 """`stexplain measure` writes what the Python calls give, and goes on where it was stopped."""
 
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,9 @@ from stexplain.data.store.prepare import prepare
 from stexplain.errors import InputError
 from stexplain.explainers.explanation import Explanation
 from stexplain.graph import STGraph
+from stexplain.intervals.bootstrap import Interval
 from stexplain.metrics import dataset
+from stexplain.metrics.importance import ClassImportance
 from stexplain.nn.checkpoint import load_model, save_model
 from tests.data.skeleton_files import body, write_ntu
 
@@ -66,6 +69,40 @@ def test_what_is_written_is_what_the_calls_give(folder, tmp_path):
     assert summary["beta"] == pytest.approx(curve.faithfulness().value, abs=1e-4)
     summary = run(folder / "model", "maps", *given, "--method", "Motion", "--out", tmp_path / "maps")
     assert Explanation.load(summary["first"]).ids == tuple(clips.ids)
+
+
+def test_what_a_run_was_trained_on_need_not_be_said(folder, tmp_path):
+    shutil.copytree(folder / "model", tmp_path / "run" / "xsub" / "one")
+    about = {"dataset": "ntu", "protocol": "xsub"}
+    datasets = {"ntu": {"planted": False, "source": str(folder / "store")}}
+    results = {"runs": {"xsub/one": about}, "datasets": datasets}
+    (tmp_path / "run" / "results.json").write_text(json.dumps(results))
+    given = ["--card", "ntu", "--data", folder / "store", "--split", SPLIT, "--json"]
+    stated = run(folder / "model", "importance", *given, "--out", tmp_path / "a")
+    found = run(tmp_path / "run", "importance", "--json", "--out", tmp_path / "b")
+    assert {**found, "table": ""} == {**stated, "table": ""}
+    assert (tmp_path / "b" / "class_importance.csv").read_text() == (
+        tmp_path / "a" / "class_importance.csv"
+    ).read_text()
+
+
+def test_what_is_not_defined_is_null_in_json_and_said(folder, tmp_path, monkeypatch):
+    """Of one class that is classified correctly there is nothing to compare with."""
+
+    def constant(text):
+        raise AssertionError(f"{text} is no JSON")
+
+    monkeypatch.setattr(ClassImportance, "interval", lambda self, metric: Interval(np.nan, np.nan, np.nan))
+    given = [folder / "model", "importance", "--card", "ntu", "--data", folder / "store", "--out", tmp_path / "a"]
+    app = typer.Typer()
+    app.command()(command)
+    found = CliRunner().invoke(app, [*map(str, given), "--json"], catch_exceptions=False)
+    summary = json.loads(found.stdout, parse_constant=constant)
+    assert summary["contrastivity"] is None
+    assert "at least two classes" in summary["note"]
+    shown = CliRunner().invoke(app, [str(each) for each in given], catch_exceptions=False).stdout
+    assert "note: contrastivity is not defined" in shown
+    assert "nan" not in shown
 
 
 def test_mistakes_are_said(folder, tmp_path):

@@ -32,7 +32,7 @@ def test_threads_wait_passively(environment):
     assert openmp.wait_policy() == openmp.WaitPolicy(openmp.WAITING, "stexplain")
     assert str(openmp.wait_policy()) == (
         "passive, idle threads spin for microseconds, then sleep: "
-        "OMP_WAIT_POLICY=PASSIVE, GOMP_SPINCOUNT=4000, set by stexplain"
+        "OMP_WAIT_POLICY=PASSIVE, GOMP_SPINCOUNT=500, set by stexplain"
     )
 
 

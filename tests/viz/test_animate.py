@@ -6,6 +6,7 @@ import stat
 import sys
 from dataclasses import replace
 
+import altair as alt
 import numpy as np
 import pytest
 import vl_convert
@@ -13,7 +14,7 @@ from PIL import Image
 
 from stexplain.errors import InputError
 from stexplain.viz import animate, network, save, skeleton
-from stexplain.viz.playing import at_stop, play_of
+from stexplain.viz.playing import at_stop, play_of, plays
 from tests.viz.drawing import words
 
 
@@ -24,10 +25,35 @@ def chart(explanation, coordinates):
 
 def test_a_chart_notes_what_plays_it(chart, graph):
     play = play_of(chart.to_dict())
+    still = play.pop("still")
     assert play == {"signal": "at_frame", "stops": [float(frame) for frame in range(12)], "rate": 12 / 5}
+    opens = chart.to_dict()["params"][0]["value"][0]["frame"]
+    assert still == f"On paper: frame {opens}, where importance is greatest. On a screen all 12 times play."
     over_time = network(graph, np.eye(3, 5), time=[-10, -5, 0], time_unit="min")
-    assert play_of(over_time.to_dict()) == {"signal": "at", "stops": [-10.0, -5.0, 0.0], "rate": 1.5}
+    play = play_of(over_time.to_dict())
+    assert play.pop("still").startswith("On paper: 10 min earlier,")
+    assert play == {"signal": "at", "stops": [-10.0, -5.0, 0.0], "rate": 1.5}
     assert play_of(network(graph, np.eye(3, 5)[0]).to_dict()) is None
+
+
+@pytest.mark.parametrize(("frame_rate", "every"), [(12, 1), (30, 1), (50, 2), (120, 4), (1000, 34)])
+def test_a_clip_whose_length_is_known_plays_in_real_time(frame_rate, every):
+    chart, frames = alt.Chart().mark_point(), [float(frame) for frame in range(2 * frame_rate)]
+    plays(chart, "at", frames, seconds=2.0, opens="1.00 s")
+    play = play_of(chart.to_dict(validate=False))
+    assert play["stops"] == frames[::every]
+    # Each picture lasts as long as the frames that it stands for.
+    assert play["rate"] == pytest.approx(frame_rate / every, rel=1e-4)
+    shown = f"all {len(frames)}" if every == 1 else f"{len(play['stops'])} of {len(frames)}"
+    assert play["still"].endswith(f"On a screen {shown} times play.")
+
+
+@pytest.mark.parametrize(("frame_rate", "rate"), [(6, 6), (10, 10), (25, 25), (240, 30)])
+def test_the_last_frame_of_a_clip_lasts_as_long_as_the_others(explanation, coordinates, frame_rate, rate):
+    timed = replace(explanation, time=np.arange(12) / frame_rate)
+    play = play_of(skeleton(timed, x=coordinates, height=160, width=200).to_dict())
+    # Twelve frames at 240 a second are over before anything is seen: they are slowed down.
+    assert (len(play["stops"]), play["rate"]) == (12, pytest.approx(rate, rel=1e-4))
 
 
 def test_opened_at_another_stop_it_shows_that_frame(chart, graph):

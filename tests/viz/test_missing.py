@@ -6,6 +6,8 @@ import pytest
 
 import stexplain as stx
 from stexplain import viz
+from stexplain.errors import InputError
+from tests.viz.drawing import marks, records, words
 
 NODES = ("a", "b", "c")
 ROADS = stx.STGraph.from_edges(NODES, [("a", "b"), ("b", "c")])
@@ -38,6 +40,13 @@ def test_a_heat_map_of_sensors_has_gaps(e):
     assert [found["c", lag] for lag in (-3, -2, -1, 0)] == [None] * 4
 
 
+def test_the_sum_of_other_sensors_has_gaps_where_all_of_them_are_silent(e):
+    chart = viz.lag_map(e, nodes=["a"]).to_dict()
+    cells = next(rows for rows in chart["datasets"].values() if "sensor" in rows[0])
+    assert [row["value"] for row in cells if row["sensor"] == "2 others, summed"] == [None, 5, None, 11]
+    assert "Grey: no observation." in str(chart["title"])
+
+
 def test_a_road_network_has_gaps(e):
     size = {"width": 300, "height": 300, "unit": "score", "title": "", "subtitle": []}
     gaps = np.where(e.present, e.values, np.nan)[0, 0]
@@ -45,3 +54,38 @@ def test_a_road_network_has_gaps(e):
     drawn = viz.road_network(e, unit="score", width=300, height=300).to_dict()["datasets"]
     zeros = viz.network(ROADS, e.values[0, 0], time=np.arange(-3.0, 1), time_unit="step", **size).to_dict()["datasets"]
     assert drawn == expected != zeros
+
+
+def test_joints_without_coordinates_are_left_out_of_a_skeleton(explanation, coordinates):
+    gaps = coordinates.copy()
+    # One joint at one frame, one coordinate of another, and a whole body at a frame.
+    gaps[0, 3, 1] = gaps[0, 4, 2, 0] = gaps[1, 5] = np.nan
+    chart = viz.skeleton(explanation, x=gaps)
+    rows = {(row["body"], row["frame"]): row for row in records(chart, "body", "x", "named")}
+    assert [at is None for at in rows["instance 1", 3]["x"]] == [False, True, False, False, False]
+    assert [at is None for at in rows["instance 1", 4]["y"]] == [False, False, True, False, False]
+    assert ("instance 2", 5) not in rows
+    assert 1 not in rows["instance 1", 3]["named"]
+    assert "Nodes are left out where they have no coordinates." in " ".join(words(chart))
+    # Of five joints and four bones of a body one joint with its bone is not drawn; the other body is whole.
+    still = viz.skeleton(explanation, x=gaps, interactive=False, frames=[3], trails=0, labels=0)
+    assert len(marks(still, "circle")) == 5 + 4
+    assert len(marks(still, "rule mark")) == 4 + 3
+    ax = viz.draw_skeleton(explanation, matplotlib.figure.Figure().add_subplot(), x=gaps, frame=3)
+    assert np.isfinite(np.ma.filled(ax.collections[-1].get_offsets(), np.nan)).all(1).sum() == 9
+
+
+def test_no_bone_is_drawn_to_a_joint_without_coordinates(explanation, coordinates):
+    gaps = coordinates.copy()
+    # The joint in which all four bones of a body end.
+    gaps[0, 3, 0] = np.nan
+    still = viz.skeleton(explanation, x=gaps, interactive=False, frames=[3], trails=0, labels=0)
+    assert len(marks(still, "circle")) == 4 + 5
+    assert len(marks(still, "rule mark")) == 0 + 4
+
+
+def test_a_skeleton_without_any_coordinates_is_refused(explanation, coordinates):
+    with pytest.raises(InputError, match="no coordinates in valid frames, NaN alone"):
+        viz.skeleton(explanation, x=np.full_like(coordinates, np.nan))
+    with pytest.raises(InputError, match="infinite coordinates"):
+        viz.skeleton(explanation, x=np.where(coordinates > 1, np.inf, coordinates))

@@ -1,9 +1,14 @@
 """Names beside nodes: none covers a node or another name, and those that matter are always there."""
 
+import json
+
 import numpy as np
+import pandas as pd
 import pytest
 
-from stexplain.viz import skeleton
+from stexplain.graph import STGraph
+from stexplain.viz import class_bodies, skeleton
+from stexplain.viz.names import in_lines
 from stexplain.viz.panel import LETTER, LINE, Panel
 from tests.viz.drawing import records
 
@@ -93,3 +98,21 @@ def test_trails_are_the_ways_of_the_most_important_nodes(explanation, coordinate
     with pytest.raises(AssertionError, match="no data set"):
         # What stands still has no way.
         records(skeleton(explanation), "node", "x", "body")
+
+
+# The longest of NTU RGB+D's, at the width that a body has on a phone.
+LONG_CLASSES = ("point to something", "kicking something", "touch head (headache)", "throw", "wear on glasses")
+
+
+def test_a_class_name_above_a_small_body_takes_two_lines_before_it_is_cut():
+    psi = pd.DataFrame(np.random.default_rng(0).random((5, 3)), index=LONG_CLASSES, columns=["a", "b", "c"])
+    graph = STGraph("abc", [(0, 1), (1, 2)], positions=[[0, 0], [0, 1], [1, 1]])
+    options = class_bodies(psi, graph, width=100, columns=3).to_dict()["facet"]["header"]
+    shown = options["labelExpr"]
+    for first, second in (("point to", "something"), ("kicking", "something"), ("touch head", "(headache)")):
+        assert json.dumps([first, second]) in shown
+    assert "…" not in shown
+    assert "\\u2026" not in shown
+    # No word is parted: what does not fit into two lines is cut, as everywhere.
+    assert in_lines("otorhinolaryngologically", 12) == ["otorhinolaryngologically"]
+    assert all(len(line) <= 14 for name in LONG_CLASSES for line in in_lines(name, 14))

@@ -8,35 +8,58 @@ from typing import Any
 
 from stexplain.bench.html import count, folded, items, paragraph, percent, table, text
 from stexplain.bench.stage import RunResults
-from stexplain.reading.contents import readable
+from stexplain.reading.contents import is_there, readable
 
 
-def tables(folder: Path, results: Mapping[str, Any]) -> str:
-    """Every CSV table, folded; on paper, where each lies in the run folder."""
+def tables(folder: Path, results: Mapping[str, Any], runs: Sequence[RunResults] = ()) -> str:
+    """Every CSV table, folded; on paper, where each lies in the run folder.
+
+    Files call runs, models and datasets by the names of folders and cards; here they have those of the whole report.
+    """
     named = [
         (str(entry.get("title") or name), str(entry["file"])) for name, entry in (results.get("tables") or {}).items()
     ]
     if not named:
         return ""
     files = items(f"{title}: {file}" for title, file in named)
+    words = _words(results, runs)
     return (
-        f'<div class="screen">{"".join(_csv_table(folder / file, title) for title, file in named)}</div>'
+        f'<div class="screen">{"".join(_csv_table(folder / file, title, words) for title, file in named)}</div>'
         f'<div class="paper">{paragraph("Too long for paper; these files of the run folder hold them.")}{files}</div>'
     )
 
 
-def _csv_table(path: Path, caption: str) -> str:
-    """A CSV file as it is, number by number."""
-    if not path.is_file():
+def _words(results: Mapping[str, Any], runs: Sequence[RunResults]) -> Mapping[str, Mapping[str, str]]:
+    """Name of a column -> what its cells are called in the report."""
+    labels: dict[str, str] = {}
+    models: dict[str, str] = {}
+    datasets: dict[str, str] = {}
+    known = results.get("datasets") or {}
+    for run in runs:
+        labels[run.name] = run.label
+        labels |= {other.name: f"{run.label}, seed {other.about.get('seed')}" for other in run.others}
+        models[str(run.about.get("model"))] = run.model
+        name, protocol = str(run.about.get("dataset")), str(run.about.get("protocol") or "")
+        title = str((known.get(name) or {}).get("title") or name)
+        datasets[f"{name}/{protocol}" if protocol else name] = f"{title}, {protocol}" if protocol else title
+    return {"run": labels, "model": models, "dataset": datasets}
+
+
+def _csv_table(path: Path, caption: str, words: Mapping[str, Mapping[str, str]]) -> str:
+    """A CSV file, number by number."""
+    if not is_there(path):
         return paragraph(f"{caption}: {path.name} is missing from the run folder.")
     with readable(path, "a table in CSV", "Run the experiment again."), path.open(encoding="utf-8", newline="") as file:
         lines = list(csv.reader(file))
     if not lines:
         return paragraph(f"{caption}: {path.name} is empty.")
+    head, *body = lines
+    # A line of a file that somebody edited may be shorter or longer than the first.
+    named: list[Mapping[str, str]] = [words.get(name, {}) for name in head]
+    named += [{}] * max(map(len, lines))
+    body = [[called.get(cell, cell) for called, cell in zip(named, line, strict=False)] for line in body]
     # Tables would bury what follows; they lie beside the page as CSV, too.
-    return folded(
-        f"{caption}: {len(lines) - 1} row{'s' * (len(lines) != 2)}", table(lines[0], lines[1:], caption=caption)
-    )
+    return folded(f"{caption}: {len(body)} row{'s' * (len(body) != 1)}", table(head, body, caption=caption))
 
 
 def data(results: Mapping[str, Any]) -> str:

@@ -36,7 +36,7 @@ def first_screen(
     figure: Mapping[str, Any] | None,
 ) -> str:
     """All of it but the question, which is the heading of the page."""
-    drawn = "" if figure is None else f'<div class="answer">{figure_html(folder, figure, autoplay=True)}</div>'
+    drawn = "" if figure is None else f'<div class="answer">{figure_html(folder, figure, autoplay=True, level=2)}</div>'
     verdicts = (
         f'<div class="card"><h2 id="verdicts-h">Verdicts</h2>{verdict_lines(results.get("verdicts") or [], runs)}</div>'
     )

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stexplain.bench.claims import Brief, Claim, Outcome, PairedTest, combined, hardest, of_all, paired_test, scope
-from stexplain.bench.html import count
+from stexplain.bench.html import count, sized
 
 
 def paired_with_each(
@@ -86,8 +86,8 @@ def every_method_claim(
     brief = Brief(
         f"All methods {verb} {what} better than what uses no model",
         lambda signs: (
-            f"{sum(sign > 0 for sign in signs)} of {len(signs)} do; best {best} {means[best]:.2f}, "
-            f"without a model {strongest} {means[strongest]:.2f}"
+            f"{sum(sign > 0 for sign in signs)} of {len(signs)} do; {measure.split()[0]} of the best, {best}, "
+            f"{means[best]:.2f}, without a model {strongest} {means[strongest]:.2f}{sized(samples, units)}"
         ),
     )
     return Claim(list(tests), words, together=False, brief=brief)

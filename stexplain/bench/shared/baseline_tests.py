@@ -18,7 +18,7 @@ from stexplain.bench.claims import (
     scope,
     too_few,
 )
-from stexplain.bench.html import listed
+from stexplain.bench.html import listed, rounded
 from stexplain.bench.stage import RunResults
 
 RANDOM, GRADIENT = "Random", "InputGradient"
@@ -156,7 +156,7 @@ def event_claims(
             text = f"{scope(len(results))}, {claim.format(method=method)} {relations} ({numbers}; {sizes(events)})."
             return too_few(text, judged, min(events))
 
-        yield Claim(tests, words, brief=Brief(short.format(method=method), in_short))
+        yield Claim(tests, words, brief=Brief(short.format(method=method), f"{in_short} ({sizes(events)})"))
 
 
 def combined_tests(results: Sequence[Mapping[str, Any]], method: str) -> list[PairedTest]:
@@ -182,7 +182,7 @@ def means_in_words(means: Mapping[str, float]) -> str:
         >>> means_in_words({"IntegratedGradients": 0.987, "Slowness": 0.9})
         'IntegratedGradients 0.99 and Slowness 0.90'
     """
-    return listed([f"{name} {mean:.2f}" for name, mean in means.items()])
+    return listed([f"{name} {rounded(mean)}" for name, mean in means.items()])
 
 
 def beside_best(what: str, means: Mapping[str, float], method: str) -> str:
@@ -194,5 +194,5 @@ def beside_best(what: str, means: Mapping[str, float], method: str) -> str:
     """
     others = {name: mean for name, mean in means.items() if name != method}
     best = max(others, key=lambda name: others[name]) if others else None
-    own = f"{what} {means[method]:.2f}"
-    return own if best is None else f"{own}, {best} {means[best]:.2f}"
+    own = f"{what} {rounded(means[method])}"
+    return own if best is None else f"{own}, {best} {rounded(means[best])}"

@@ -22,8 +22,8 @@ def by_class(
     """Method -> class -> the mean of its samples' scores, with interval and number of samples.
 
     Args:
-        scores: of every method, one per sample, ``[n]``; NaN for a sample without one. A class of only such samples is
-            left out.
+        scores: of every method, one per sample, ``[n]``, in [0, 1]; NaN for a sample without one. A class of only such
+            samples is left out.
         names: the class of each sample, n of them.
         groups: of samples that are not independent, n of them.
 
@@ -39,7 +39,8 @@ def by_class(
             rows = np.flatnonzero((labels == name) & ~np.isnan(values))
             own = values[rows]
             if len(own):
-                results[method][name] = {**interval(own, **in_groups(groups, rows)).to_dict(), "samples": len(own)}
+                found_ends = interval(own, **in_groups(groups, rows), bounds=(0, 1))
+                results[method][name] = {**found_ends.to_dict(), "samples": len(own)}
     return results
 
 

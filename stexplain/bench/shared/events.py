@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from stexplain.bench.claims import FEWEST
 from stexplain.bench.run import Run
@@ -117,12 +117,19 @@ def explanations(
     explainers["STGGradCAM"] = STGGradCAM(model)
     explainers |= _baseline_explainers(model, training, seed)
     by_method = {name: explainer(batch, target=events.target) for name, explainer in explainers.items()}
-    # The sum over channels is the observation's difference: the historical average of a calendar channel is its value.
-    change = (batch.x - averages).sum(-1).numpy() * batch.observed.numpy()
-    # Explanations are immutable: the map is replaced in a copy, with the gradient's targets and ids.
-    gradient = by_method[GRADIENT_CHANGE]
-    by_method[GRADIENT_CHANGE] = replace(gradient, values=gradient.values * change, method="gradient x change")
+    by_method[GRADIENT_CHANGE] = _times_change(by_method[GRADIENT_CHANGE], batch, averages)
     return by_method
+
+
+def _times_change(gradient: Explanation, batch: WindowBatch, averages: Tensor) -> Explanation:
+    """The gradient times the difference of observations from the historical average, channel by channel."""
+    assert gradient.channels is not None
+    # Channel by channel, then summed: sums of channels that are multiplied mix what one has with the gradient of
+    # another, such as of a calendar, whose historical average is its value.
+    change = ((batch.x - averages) * batch.observed[..., None]).numpy()
+    channels = gradient.channels * change
+    # Explanations are immutable: the map is replaced in a copy, with the gradient's targets and ids.
+    return replace(gradient, values=channels.sum(-1), channels=channels, method="gradient x change")
 
 
 def _baseline_explainers(model: nn.Module, training: WindowedSeries, seed: int) -> dict[str, Explainer]:

@@ -73,13 +73,13 @@ class MethodChoice(Protocol):
     """Options of a stage that say which methods it takes; see `Options`."""
 
     @property
-    def methods(self) -> list[str] | None: ...  # noqa: D102
+    def methods(self) -> list[str] | None: ...  # noqa: D102 - see `Options`
     @property
-    def exclude(self) -> list[str]: ...  # noqa: D102
+    def exclude(self) -> list[str]: ...  # noqa: D102 - see `Options`
     @property
-    def absolute(self) -> list[str]: ...  # noqa: D102
+    def absolute(self) -> list[str]: ...  # noqa: D102 - see `Options`
     @property
-    def options(self) -> dict[str, dict[str, Any]]: ...  # noqa: D102
+    def options(self) -> dict[str, dict[str, Any]]: ...  # noqa: D102 - see `Options`
 
 
 def problems_of(

@@ -101,7 +101,10 @@ def without_absent_instances(batch: Batch) -> Batch:
     # The last instance that is present in any clip; the first of a clip is always present.
     count = int(batch.valid.any(2).any(0).nonzero().max()) + 1
     truth = None if batch.truth is None else batch.truth[:, :count]
-    return Batch(batch.x[:, :count], batch.valid[:, :count], batch.label, batch.ids, truth, groups=batch.groups)
+    # A node that was not observed is zero, which is a place like any other without its mask.
+    observed = None if batch.observed is None else batch.observed[:, :count]
+    x, valid = batch.x[:, :count], batch.valid[:, :count]
+    return Batch(x, valid, batch.label, batch.ids, truth, observed=observed, groups=batch.groups)
 
 
 class Decrease(Forecast):

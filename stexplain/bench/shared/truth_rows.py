@@ -73,17 +73,18 @@ def told_by_absence(kept: Mapping[str, float]) -> str:
 
     Example:
         >>> told_by_absence({"nod": 1.0, "hop": 0.1})[:63]
-        'Without its cause the model predicts the same of most samples o'
+        'Without its cause the model still predicts nod (100% of its sam'
         >>> told_by_absence({"hop": 0.1})
         ''
     """
+    # The first says what the percentages are of.
     most = [f"{name} ({share:.0%})" for name, share in kept.items() if share > 0.5]
+    most[:1] = [first.replace("%)", "% of its samples)") for first in most[:1]]
     if not most:
         return ""
     return (
-        f"Without its cause the model predicts the same of most samples of {listed(most)}. It may tell such a class by "
-        "the absence of the others: it hardly uses what is planted there, and an explanation that does not find it may "
-        "be right."
+        f"Without its cause the model still predicts {listed(most)}. It may tell such a class by the absence of the "
+        "others: it hardly uses what is planted there, and an explanation that does not find it may be right."
     )
 
 

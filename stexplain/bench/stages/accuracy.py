@@ -16,6 +16,8 @@ from stexplain.training import evaluate
 from stexplain.viz import confusion
 
 CONFUSION = "confusion.csv"
+TOP = 5
+"""Of so many first classes the second accuracy is."""
 
 
 class AccuracyStage(Stage[NoOptions]):
@@ -65,7 +67,9 @@ class AccuracyStage(Stage[NoOptions]):
         body = []
         for run in runs:
             result = run.stages[self.name]
-            row = [run.label, share(result["accuracy"]), share(result["top5"]), _chance(result), count(result["test"])]
+            # Among five classes or fewer the true one is always of the first five.
+            top = share(result["top5"]) if result["classes"] > TOP else "–"
+            row = [run.label, share(result["accuracy"]), top, _chance(result), count(result["test"])]
             row.append(count(result["groups"]) if result.get("groups") else "–")
             body.append([*row, *([percent(run.published.get("accuracy"))] if published else [])])
         notes = [str(run.published["note"]) for run in runs if run.published.get("note")]
@@ -104,7 +108,7 @@ class AccuracyStage(Stage[NoOptions]):
         """The accuracy, of several trainings the lowest and the highest."""
         values = [one.stages[self.name]["accuracy"]["value"] for one in run.trainings if self.name in one.stages]
         if len(values) == 1:
-            return percent(values[0])
+            return f"{percent(values[0])} of {count(run.stages[self.name]['test'])}"
         return f"{percent(min(values))} to {percent(max(values))} over {len(values)} trainings"
 
     def caveats(self, runs: Sequence[RunResults]) -> Iterator[str]:

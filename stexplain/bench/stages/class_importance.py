@@ -124,8 +124,8 @@ class ClassImportanceStage(Stage[Options]):
                 "contrastivity": contrastivity(theirs.psi),
                 "node_rank_correlation": _rank_correlation(ours.psi, theirs.psi),
             },
-            # Classes without a correctly classified sample are NaN.
-            "top_nodes": _top_nodes(ours.to_frame().dropna(), 5),
+            # Classes without a correctly classified sample are NaN at every node.
+            "top_nodes": _top_nodes(ours.to_frame().dropna(how="all"), 5),
             "truth_nodes": None
             if truth is None
             else {
@@ -195,8 +195,8 @@ class ClassImportanceStage(Stage[Options]):
         rows = []
         for label, ranked in run.stages[self.name]["top_nodes"].items():
             nodes = [str(node) for node, *_ in ranked[:SHOWN]]
-            words = _beside_truth(nodes, (run.stages[self.name].get("truth_nodes") or {}).get(label))
-            rows.append(f"<li><b>{text(label)}</b>: {text(words or 'no correctly classified sample')}</li>")
+            words = _beside_truth(nodes, (run.stages[self.name].get("truth_nodes") or {}).get(label)) if nodes else ""
+            rows.append(f"<li><b>{text(label)}</b>: {text(words or f'every {run.node} alike')}</li>")
         seed = "" if len(run.trainings) == 1 else f", seed {run.about.get('seed')}"
         size = run.stages[self.name].get("samples")
         which = f"the {count(size)} correctly classified" if size else "the correctly classified"
@@ -263,14 +263,27 @@ def _beside_truth(nodes: Sequence[str], truth: Sequence[str] | None) -> str:
 
 def _rank_correlation(ours: Any, theirs: Any) -> float:
     """Mean over classes of Spearman's correlation of the importance of nodes, by our definition and by theirs."""
-    # A constant row has no ranks.
-    rows = [row for row in range(len(ours)) if np.ptp(ours[row]) > 0 and np.ptp(theirs[row]) > 0]
-    return float(np.mean([spearmanr(ours[row], theirs[row]).statistic for row in rows])) if rows else float("nan")
+    found = []
+    for one, other in zip(ours, theirs, strict=True):
+        # Nodes that were observed in no sample have no importance by ours.
+        known = ~(np.isnan(one) | np.isnan(other))
+        # A constant row has no ranks.
+        if known.any() and np.ptp(one[known]) > 0 and np.ptp(other[known]) > 0:
+            found.append(spearmanr(one[known], other[known]).statistic)
+    return float(np.mean(found)) if found else float("nan")
 
 
 def _top_nodes(psi: pd.DataFrame, count: int) -> dict[str, list[list[Any]]]:
-    """Class -> its most important nodes, each with its importance."""
+    """Class -> its most important nodes, each with its importance; none where all nodes are alike.
+
+    A node whose importance is the lowest of the class is not among its most important ones.
+
+    Example:
+        >>> _top_nodes(pd.DataFrame([[0.0, 0.5], [0.0, 0.0]], index=["nod", "hop"], columns=["foot", "head"]), 5)
+        {'nod': [['head', 0.5]], 'hop': []}
+    """
     # Lists, not tuples: JSON reads back lists, and a resumed run must see the same.
     return {
-        str(name): [[node, float(value)] for node, value in row.nlargest(count).items()] for name, row in psi.iterrows()
+        str(name): [[node, float(value)] for node, value in row[row > row.min()].nlargest(count).items()]
+        for name, row in psi.iterrows()
     }

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from stexplain.bench.claims import Claim
 from stexplain.bench.figures import Figures
-from stexplain.bench.html import count, listed, number, paragraph, table, text
+from stexplain.bench.html import count, listed, number, off_paper, paragraph, rounded, table, text
 from stexplain.bench.run import FORECASTING, Run, Task
 from stexplain.bench.shared.all_methods import every_method_claim
 from stexplain.bench.shared.method_scores import (
@@ -136,7 +136,7 @@ class ComparisonStage(Stage[Options]):
         figures.add(
             "example",
             f"One sample of the run '{run.label}', explained by {method}",
-            f"Sample {e.ids[row]}{predicted}. Ringed nodes are the ground truth, in frames {frames.min()} to "
+            f"Sample {e.ids[row]}{predicted}. Framed nodes are the ground truth, in frames {frames.min()} to "
             f"{frames.max()}. Of all samples, this one has the median score (AUROC {area[row]:.2f}).",
             network(
                 graph,
@@ -174,7 +174,7 @@ class ComparisonStage(Stage[Options]):
                 method,
                 "magnitude" if method in self.options.absolute else "positive part",
                 *(_mean(rows[method, metric], result["best"][metric] == method) for metric in better),
-                f"{1000 * result['seconds_per_sample'][method]:.3g}",
+                _milliseconds(result["seconds_per_sample"][method]),
             ]
             for method in result["methods"]
         ]
@@ -212,7 +212,8 @@ class ComparisonStage(Stage[Options]):
         )
         different = sum(row[-1] != "inconclusive" for row in body)
         summary = f"{run.label}: {len(body)} paired tests, of which {different} find a difference"
-        return f"<details><summary>{text(summary)}</summary>{table(head, body, caption=caption)}</details>"
+        rows = off_paper(table(head, body, caption=caption), len(body), "the tests of this run under Tables")
+        return f"<details><summary>{text(summary)}</summary>{rows}</details>"
 
     def claims(self, run: RunResults) -> Iterator[Claim]:
         """Does every method localise the ground truth better than every baseline explainer?"""
@@ -233,7 +234,9 @@ class ComparisonStage(Stage[Options]):
         """What a comparison can tell."""
         if not runs:
             return
-        yield f"{listed(self.options.baselines)} use no model: an explanation has value only where it scores higher."
+        names = listed([in_words(name) for name in self.options.baselines])
+        names = f"{names[:1].upper()}{names[1:]}"
+        yield f"{names} use no model: an explanation has value only where it scores higher."
         yield (
             "The ground truth is where the data's classes or events differ. A model may use less than that, or "
             "something else; a method that shows what the model uses then scores low although it is right about it."
@@ -278,7 +281,7 @@ class ComparisonStage(Stage[Options]):
                 else f"{values[method, metric]:.2f}{' *' if result['best'][metric] == method else ''}"
                 for metric in metrics
             ]
-            rows.append([method, *row, f"{1000 * result['seconds_per_sample'][method]:.3g}"])
+            rows.append([method, *row, _milliseconds(result["seconds_per_sample"][method])])
         # The report says why; a method that is missing here would look forgotten.
         rows += [[method, "excluded", *["-"] * len(metrics)] for method in result["excluded"]]
         title = f"{run.label}: {run.description}, {result['samples']} samples"
@@ -287,6 +290,16 @@ class ComparisonStage(Stage[Options]):
 
 def _explained(task: Task) -> str:
     return "the forecast" if task == FORECASTING else "the predicted class"
+
+
+def _milliseconds(seconds: float) -> str:
+    """Of three digits, without an exponent.
+
+    Example:
+        >>> _milliseconds(2.2183), _milliseconds(0.00012), _milliseconds(0.0998)
+        ('2,218', '0.12', '99.8')
+    """
+    return f"{1000 * seconds:,.0f}" if seconds >= 0.1 else f"{1000 * seconds:.3g}"
 
 
 def _mean(row: Mapping[str, Any], best: bool) -> str:
@@ -298,8 +311,8 @@ def _mean(row: Mapping[str, Any], best: bool) -> str:
 def _difference(row: Mapping[str, Any]) -> str:
     """A difference with its interval; without one, the scores' table says why."""
     if row["low"] is None or row["high"] is None:
-        return f"{row['difference']:+.3f}"
-    return f"{row['difference']:+.3f} ({row['low']:+.3f} to {row['high']:+.3f})"
+        return rounded(row["difference"], 3, "+")
+    return "{} ({} to {})".format(*(rounded(row[key], 3, "+") for key in ("difference", "low", "high")))
 
 
 def _ranked(result: Mapping[str, Any]) -> list[str]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from stexplain.bench.claims import Claim, PairedTest
 from stexplain.bench.figures import Figures
-from stexplain.bench.html import number, paragraph, table
+from stexplain.bench.html import number, paragraph, rounded, table
 from stexplain.bench.run import FORECASTING, Run, Task
 from stexplain.bench.shared.baseline_tests import (
     GRADIENT,
@@ -216,7 +216,7 @@ class DeletionStage(Stage[Options]):
         """Mean change of every method, and of the best baseline explainer."""
         areas = run.stages[self.name]["deletion"]
         rows = [
-            [name, *(f"{areas[name][JUDGED][which]['value']:.2f}" for which in ("explained", "random"))]
+            [name, *(rounded(areas[name][JUDGED][which]["value"]) for which in ("explained", "random"))]
             for name in _shown(areas)
         ]
         if rows:

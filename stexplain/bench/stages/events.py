@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stexplain.bench.figures import Figures
-from stexplain.bench.html import items, listed, number, paragraph, percent, table
+from stexplain.bench.html import items, listed, number, paragraph, percent, rounded, table
 from stexplain.bench.run import FORECASTING, Run
 from stexplain.bench.shared.event_figures import add_event
 from stexplain.bench.shared.event_selection import (
@@ -180,13 +180,14 @@ class EventsStage(Stage[Options]):
                 methods.add(str(event["method"]))
                 start = f", window from {event['start']}" if event.get("start") else ""
                 which = [
-                    f"{position['node']}, {ago(run, position['lag'])}: {position['value']:+.1f} {run.unit}"
+                    f"{position['node']}, {ago(run, position['lag'])}: {rounded(position['value'], 1, '+')} {run.unit}"
                     for position in event["contributions"][:NAMED]
                 ]
                 lines.append(
                     f"{event['target']}{start}, {run.minutes(event['horizon'])} ahead: forecast "
-                    f"{event['forecast']:.0f} {run.unit}, observed {event['observed']:.0f}, historical average "
-                    f"{event['historical_average']:.0f}. Lowered most by {'; '.join(which) or 'nothing'}."
+                    f"{rounded(event['forecast'], 0)} {run.unit}, observed {rounded(event['observed'], 0)}, "
+                    f"historical average {rounded(event['historical_average'], 0)}. "
+                    f"Lowered most by {'; '.join(which) or 'nothing'}."
                 )
         if not lines:
             return Card(
@@ -227,7 +228,7 @@ class EventsStage(Stage[Options]):
 
 
 def _one(value: float | None) -> str:
-    return "–" if value is None else f"{value:.1f}"
+    return "–" if value is None else rounded(value, 1)
 
 
 def _elsewhere(e: Explanation, node: NDArray[np.int64], groups: Any, seed: int) -> dict[str, float]:

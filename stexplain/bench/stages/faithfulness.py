@@ -9,7 +9,7 @@ from torch import nn
 
 from stexplain.bench.claims import Brief, Claim, Outcome, PairedTest, combined, hardest, paired_test, relation, scope
 from stexplain.bench.figures import Figures
-from stexplain.bench.html import number, paragraph, table
+from stexplain.bench.html import number, paragraph, rounded, table
 from stexplain.bench.run import CLASSIFICATION, Run, Task
 from stexplain.bench.shared.predictions import load_predictions
 from stexplain.bench.shared.samples import without_absent_instances
@@ -25,6 +25,7 @@ from stexplain.explainers.targets import Predicted
 from stexplain.metrics.comparison.scores import AbsoluteAttribution
 from stexplain.metrics.faithfulness import SETS
 from stexplain.metrics.importance import ClassImportance
+from stexplain.metrics.masking import masking_steps
 from stexplain.metrics.masking_curves import Importances, curves_of_importances
 from stexplain.progress import tracked
 from stexplain.viz import masking_curves
@@ -73,7 +74,11 @@ class FaithfulnessStage(Stage[Options]):
         return ("train", "accuracy", "class_importance")
 
     def check(self, run: Run) -> Iterator[str]:
-        """Baselines must exist."""
+        """Baselines must exist, and values of m ascend."""
+        try:
+            masking_steps(self.options.values)
+        except InputError as error:
+            yield f"values: {error}"
         for name in self.options.baselines:
             try:
                 baseline(name)
@@ -138,7 +143,8 @@ class FaithfulnessStage(Stage[Options]):
     def figures(self, run: Run, results: Results, figures: Figures) -> None:
         """Accuracy against masking."""
         result = results[self.name]
-        psi = pd.read_csv(run.folder / IMPORTANCE, index_col=0).dropna(how="all")
+        # A row for every class, empty where no sample of it is classified correctly: it can be guessed all the same.
+        psi = pd.read_csv(run.folder / IMPORTANCE, index_col=0)
         figures.add(
             "",
             f"Accuracy under masking, {run.label}",
@@ -178,6 +184,8 @@ class FaithfulnessStage(Stage[Options]):
         tests: list[PairedTest] = []
         numbers: list[tuple[str, str]] = []
         sets: dict[str, str] = {}
+        samples = run.stages[self.name].get("samples")
+        tested = f", {samples} samples" if samples else ""
         for name in self.options.baselines:
             found = combined(
                 [(training.stages[self.name].get("tests") or {}).get(name, ()) for training in run.trainings]
@@ -185,7 +193,7 @@ class FaithfulnessStage(Stage[Options]):
             for test in found:
                 against = f"{WORDS[test['against']]} ({_number(name, test)})"
                 tests.append({**test, "against": against})
-                sets[against] = f"{WORDS[test['against']]} (baseline {name})"
+                sets[against] = f"{WORDS[test['against']]} (baseline {name}{tested})"
             numbers += [(WORDS[test["against"]], _number(name, test)) for test in found]
         if not tests:
             return
@@ -200,7 +208,6 @@ class FaithfulnessStage(Stage[Options]):
                 for (which, _), each in shown.items()
             ]
             text, judged = relation(sets, [sign for _, sign in shown], COSTS)
-            samples = run.stages[self.name].get("samples")
             size = f", {samples} test samples" if samples else ""
             return (
                 f"{scope(len(run.trainings))}, masking the highlighted {run.node}s {text} (mean difference of accuracy "
@@ -211,7 +218,8 @@ class FaithfulnessStage(Stage[Options]):
         # What decides is the set that is hardest to beat, towards the baseline where it is.
         hard = hardest(tests)
         number = (
-            f"{abs(hard['difference']):.3f} {'more' if hard['difference'] > 0 else 'less'} than {sets[hard['against']]}"
+            f"{abs(hard['difference']):.3f} {'more' if hard['difference'] > 0 else 'less'} accuracy than "
+            f"{sets[hard['against']]}"
         )
         yield Claim(tests, words, brief=Brief(f"Masking the highlighted {run.node}s costs the most accuracy", number))
 
@@ -306,4 +314,4 @@ def curves_table(faithfulness: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
 
 def _number(baseline: str, test: PairedTest) -> str:
     """The difference of accuracy, by the baseline that nodes are moved towards."""
-    return f"{baseline}: {test['difference']:+.3f}"
+    return f"{baseline}: {rounded(test['difference'], 3, '+')}"

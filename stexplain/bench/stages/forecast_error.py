@@ -8,7 +8,7 @@ from pydantic import Field
 
 from stexplain.bench.claims import Brief, Claim, Outcome, PairedTest, combined, paired_test, relation, scope
 from stexplain.bench.figures import Figures
-from stexplain.bench.html import items, number, paragraph, table
+from stexplain.bench.html import count, items, number, paragraph, rounded, sized, table
 from stexplain.bench.run import FORECASTING, Run
 from stexplain.bench.stage import Card, Parts, Results, RunResults, Stage, Table, TextTable
 from stexplain.cards import Count, Part, SeriesCard
@@ -49,8 +49,9 @@ class ForecastErrorStage(Stage[Options]):
         # Without times there is no time of day to average over.
         if test.time is not None:
             evaluations["historical average"] = historical_average(train, test)
-        # One experiment runs on many series; some forecast fewer steps than it asks for.
-        horizons = [step for step in self.options.horizons if step <= test.horizon]
+        # One experiment runs on many series; some forecast fewer steps than it asks for. The nearest first, each once:
+        # sentences are about the first, and a step named twice would be tested twice.
+        horizons = sorted({step for step in self.options.horizons if step <= test.horizon})
         return {
             "test": len(test),
             "horizons": horizons,
@@ -103,7 +104,7 @@ class ForecastErrorStage(Stage[Options]):
         for run in runs:
             for step in run.stages[self.name]["horizons"]:
                 words = [
-                    f"{run.model if name == MODEL else name} {measures['mae'][step - 1]:.2f}"
+                    f"{run.model if name == MODEL else name} {rounded(measures['mae'][step - 1])}"
                     for name, measures in _errors(run.stages).items()
                     if measures["mae"][step - 1] is not None
                 ]
@@ -115,12 +116,15 @@ class ForecastErrorStage(Stage[Options]):
     def trust(self, runs: Sequence[RunResults]) -> Iterator[str]:
         """The error beside that of simple forecasts, at the nearest horizon."""
         for run in runs:
-            step = run.stages[self.name]["horizons"][0]
+            # None where the series ends before all that are requested.
+            if not (horizons := run.stages[self.name]["horizons"]):
+                continue
+            step = horizons[0]
             errors = [_errors(each.stages) for each in run.trainings if self.name in each.stages]
             found = []
             for name in errors[0]:
                 values = [each[name]["mae"][step - 1] for each in errors if name in each]
-                known = [f"{value:.2f}" for value in (min(values), max(values))] if None not in values else []
+                known = [rounded(value) for value in (min(values), max(values))] if None not in values else []
                 if known:
                     found.append(f"{run.label if name == MODEL else name} {' to '.join(dict.fromkeys(known))}")
             if found:
@@ -262,13 +266,16 @@ def horizon_tests(
     parts = []
     for test in tests:
         way = more if test["difference"] >= 0 else less
-        parts.append(f"{abs(test['difference']):.2f} {run.unit} {way} {run.minutes(int(test['against']))} ahead")
+        parts.append(f"{rounded(abs(test['difference']))} {run.unit} {way} {run.minutes(int(test['against']))} ahead")
     timed: list[PairedTest] = [{**test, "against": f"{run.minutes(int(test['against']))} ahead"} for test in tests]
     least = min((test["difference"] for test in tests), default=0.0)
     in_short = [
         part for part, test in zip(parts, tests, strict=True) if test["difference"] in (tests[0]["difference"], least)
     ]
-    return timed, f"MAE is {'; '.join(parts)}", f"MAE is {', '.join(in_short)}"
+    # Every forecast is compared on the windows of this stage.
+    windows = (run.stages.get("forecast_error") or {}).get("test")
+    tested = f"; {count(windows)} test windows" if windows else ""
+    return timed, f"MAE is {'; '.join(parts)}{tested}", f"MAE is {', '.join(in_short)}{sized(windows, 'windows')}"
 
 
 def _errors(results: Results) -> dict[str, Mapping[str, Any]]:
@@ -285,4 +292,4 @@ def _article(name: str) -> str:
 
 
 def _digits(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}"
+    return "–" if value is None else rounded(value)

@@ -38,8 +38,10 @@ from stexplain.bench.shared.events import (
 from stexplain.bench.stage import Parts, Results, RunResults, Stage, Table
 from stexplain.bench.wording import with_names
 from stexplain.cards import Count, Part, SeriesCard, Share
+from stexplain.errors import InputError
 from stexplain.metrics.faithfulness import SETS
 from stexplain.metrics.forecast_masking import MEASURES, ForecastMaskingCurve, forecast_masking_curve
+from stexplain.metrics.masking import masking_steps
 from stexplain.progress import tracked
 from stexplain.viz import masking_curves
 
@@ -76,6 +78,13 @@ class ForecastMaskingStage(Stage[Options]):
     def needs(self, task: Task) -> tuple[str, ...]:
         """The explanations of events."""
         return ("events",)
+
+    def check(self, run: Run) -> Iterator[str]:
+        """Values of m must ascend."""
+        try:
+            masking_steps(self.options.values)
+        except InputError as error:
+            yield f"values: {error}"
 
     def compute(self, run: Run, results: Results, parts: Parts) -> Mapping[str, Any]:
         """Error and change of the explained forecasts at every masking value, and Eq. 7 on the error, by method."""

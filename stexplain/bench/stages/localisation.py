@@ -1,6 +1,7 @@
 """Localisation of the ground truth by explanations of clips, beside the baseline explainers."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from torch import nn
 
 from stexplain.bench.claims import Brief, Claim, Outcome, PairedTest, combined, paired_test, relation, scope
 from stexplain.bench.figures import Figures
-from stexplain.bench.html import count, has_value, items, listed, paragraph
+from stexplain.bench.html import count, has_value, items, listed, paragraph, sized
 from stexplain.bench.run import CLASSIFICATION, Run
 from stexplain.bench.shared.baseline_tests import GRADIENT, LOCALISES, RANDOM, beside_best, must_beat
 from stexplain.bench.shared.by_class import FOUND, by_class, class_table, classes_in_words, found
@@ -62,7 +63,8 @@ class LocalisationStage(Stage[NoOptions]):
                 e = explain(batch, target=Predicted())
                 # A gradient says by its magnitude where something matters, a class activation map by what is positive.
                 values = np.abs(e.values) if name == GRADIENT else e.importance
-                scores[name].append(score(values, batch.truth, batch.valid))
+                # Only observed positions take part: nothing can be said of a missing one.
+                scores[name].append(score(values, batch.truth, batch.present))
         by_method = {name: Localisation.joined(by_batch) for name, by_batch in scores.items()}
         names = [clips.classes[index] for index in np.concatenate(labels)]
         over_nodes = {name: one.scores["nodes"]["auroc"] for name, one in by_method.items()}
@@ -85,17 +87,21 @@ class LocalisationStage(Stage[NoOptions]):
         """All scores with their intervals."""
         scores = results[self.name]["localisation"]
         if scores:
+            table = with_names(scores_table(_shown(scores) or {}))
+            drawn = partial(
+                localisation,
+                baseline_explainers=[as_label(name) for name in (*BASELINE_EXPLAINERS, RANDOM)],
+                title=f"Localisation against ground truth, {run.label}",
+            )
             figures.add(
                 "",
                 f"Localisation against ground truth, {run.label}",
                 f"Scores over nodes, over frames, and over positions (node x frame) of {results[self.name]['samples']} "
                 "test samples. The baseline explainers use no model; motion energy, random and the best are drawn. "
                 "Bars are 95% bootstrap intervals.",
-                localisation(
-                    with_names(scores_table(_shown(scores) or {})),
-                    baseline_explainers=[as_label(name) for name in (*BASELINE_EXPLAINERS, RANDOM)],
-                    title=f"Localisation against ground truth, {run.label}",
-                ),
+                drawn(table),
+                # Beside each other only the first of three measures would be seen on a phone.
+                narrow=drawn(table[table["measure"] == "auroc"]),
             )
 
     def section(self, runs: Sequence[RunResults]) -> str:
@@ -127,12 +133,14 @@ class LocalisationStage(Stage[NoOptions]):
         # Without pairs nothing is judged.
         if not tests:
             return
+        samples = run.stages[self.name].get("samples")
+        tested = f"; {count(samples)} test samples" if samples else ""
 
         def words(signs: Sequence[int]) -> tuple[str, Outcome]:
             text, judged = relation(tests, signs, LOCALISES)
             scores = [training.stages[self.name]["localisation"] for training in run.trainings]
             return (
-                f"{scope(len(scores))}, {JUDGED} {text} ({_details(scores, hard)}).",
+                f"{scope(len(scores))}, {JUDGED} {text} ({_details(scores, hard)}{tested}).",
                 judged,
             )
 
@@ -149,7 +157,7 @@ class LocalisationStage(Stage[NoOptions]):
         numbers = [beside_best(f"over {OVER[over]}", means[over], JUDGED) for over in OVER if JUDGED in means[over]]
         brief = Brief(
             f"{JUDGED} finds the true {run.node}s and frames better than the gradient and than what uses no model",
-            f"AUROC {'; '.join(numbers)}",
+            f"AUROC {'; '.join(numbers)}{sized(samples)}",
         )
         yield Claim(tests, words, brief=brief)
 

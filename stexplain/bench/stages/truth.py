@@ -219,7 +219,7 @@ class TruthStage(Stage[Options]):
                 id(row): row for row in [*(row for row in body if row["method"] == PAPER), *([best] if best else [])]
             }
             for row in shown.values() if result.get("labels") else ():
-                most = ", the best of methods," if row is best else ""
+                most = ", the best method against the effect," if row is best else ""
                 for score, words in (("planted_nodes", "planted"), ("effect_nodes", "used")):
                     lines.append(
                         f"{run.label}: {name_of(row)}{most} {classes_found(row, score, result['labels'], words)}"

@@ -13,6 +13,7 @@ from stexplain.bench.verifying.differences import differences, relative
 from stexplain.cards.files import card_names, card_path
 from stexplain.errors import DataError
 from stexplain.files import digest, sha256
+from stexplain.reading import is_there
 from stexplain.system import package_versions
 from stexplain.version import __version__
 
@@ -96,7 +97,7 @@ def _records(folder: Path, results: Mapping[str, Any]) -> Iterator[Checked]:
         f"{run}/{name}"
         for run, about in (results.get("runs") or {}).items()
         for name, result in (about.get("stages") or {}).items()
-        if (path := folder / "stages" / run / f"{name}.json").is_file()
+        if is_there(path := folder / "stages" / run / f"{name}.json")
         and not damaged
         and digest(read_record(path)["result"]) != digest(result)
     ]
@@ -115,7 +116,7 @@ def _records(folder: Path, results: Mapping[str, Any]) -> Iterator[Checked]:
 def _files(folder: Path, results: Mapping[str, Any]) -> Checked:
     named = [str(entry["file"]) for entry in (results.get("tables") or {}).values()]
     named += [str(value) for figure in results.get("figures") or [] for key, value in figure.items() if key in FORMATS]
-    missing = [name for name in named if not (folder / name).is_file()]
+    missing = [name for name in named if not is_there(folder / name)]
     if missing:
         return Checked("figures, tables", "wrong", f"{len(missing)} of {len(named)} are missing: {missing[0]}, ...")
     return Checked("figures, tables", "ok", f"{len(named)} files are there")

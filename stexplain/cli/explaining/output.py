@@ -9,6 +9,7 @@ import numpy as np
 
 from stexplain.cli.validate.outputs import CHARTS, MAPS, SUMMARY, Outputs
 from stexplain.data.samples import Batch
+from stexplain.data.windows import WindowBatch
 from stexplain.explainers.explanation import Explanation
 from stexplain.files import write_json
 from stexplain.viz import network, save, skeleton, top_nodes
@@ -63,7 +64,7 @@ def write_explanation(
             }
         )
     summary = {
-        **about(explanation, summary),
+        **about(explanation, summary, _unit_of(batches)),
         "map": str(maps[0]) if maps else None,
         "maps": list(map(str, maps)),
         "samples": samples,
@@ -72,16 +73,29 @@ def write_explanation(
     return summary
 
 
-def about(explanation: Explanation, summary: dict[str, Any]) -> dict[str, Any]:
-    """What a summary says of the explanation as a whole."""
+def about(explanation: Explanation, summary: dict[str, Any], unit: str = "") -> dict[str, Any]:
+    """What a summary says of the explanation as a whole.
+
+    Args:
+        explanation: of all samples.
+        summary: what it begins with.
+        unit: of forecasts, and of the signals that they are made of; empty: not known, or of classes.
+    """
     return {
         "model": summary["model"],
         "method": explanation.method,
         "target": explanation.target,
         "layer": explanation.layer,
+        "unit": explanation.unit(unit, unit),
         "notes": list(explanation.notes),
         "seconds": summary["seconds"],
     }
+
+
+def _unit_of(batches: Sequence[Batch]) -> str:
+    """The unit of a series, where it has one for all channels; a forecast is in it."""
+    units = {unit for batch in batches if isinstance(batch, WindowBatch) for unit in batch.measured.units}
+    return units.pop() if len(units) == 1 else ""
 
 
 def write_summary(summary: dict[str, Any], outputs: Outputs) -> None:
@@ -149,6 +163,8 @@ def head(summary: dict[str, Any]) -> list[str]:
     """The first lines for the terminal: what was explained, how, and what there is to know about it."""
     where = f" at {summary['layer']}" if summary["layer"] else ""
     lines = [f"{summary['method']}{where}, {summary['target'] or 'no target'}: {summary['seconds']:.2f} s"]
+    unit = "units of the score" if summary["unit"] == "score" else summary["unit"]
+    lines.append(f"importance: the mean over frames{'' if unit == 'importance' else f', in {unit}'}")
     return lines + [f"note: {note}" for note in summary["notes"]]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from stexplain.cards import DatasetCard, SeriesCard, any_card, card_names
 from stexplain.errors import InputError, suggest, unknown
 from stexplain.reading import given_path
+from stexplain.system import as_typed
 
 SPLIT_PARTS = ("train", "validation", "test", "train+validation")
 """Parts of a protocol's split; a series has all but the last."""
@@ -59,7 +60,7 @@ def validate_store(card: DatasetCard, data: Path | None) -> None:
     if data is not None and not is_store(data):
         raise InputError(
             f"--data: got {data}, which is not a prepared store (it has no store.json). If it holds the recordings as "
-            f"downloaded, prepare them once:\n  stexplain data prepare {card.name} {data} --out DIR"
+            "downloaded, prepare them once:\n  " + as_typed("data", "prepare", card.name, data, "--out", "DIR")
         )
 
 

@@ -58,6 +58,33 @@ def validate_explain(
         CardError: where there is no such dataset card or model, or one of them is not valid.
         InputError: where a name does not exist, a number is out of range, or a path is not what it should be.
     """
+    checked = named_samples(model, card, data, split, outputs)
+    found, dataset = checked.model, checked.dataset
+    if not ids and first is not None and first < 1:
+        raise InputError(f"--first: got {first}; expected at least 1.")
+    if method not in (names := method_names()):
+        raise unknown("method", method, names)
+    if not is_factory(found):  # a model of one's own may have other classes than the dataset
+        validate_target(target, saved_model(found), dataset)
+    if cluster_by is not None and group_by is None:
+        raise InputError("--cluster-by: got it without --group-by; expected both. Give --group-by too.")
+    if group_by is not None and isinstance(dataset, SeriesCard):
+        raise InputError(
+            f"--group-by: got {group_by!r}, but {dataset.name!r} is a series, whose windows are in no groups. Give a "
+            "dataset of recordings."
+        )
+    return checked
+
+
+def named_samples(
+    model: str, card: str | None, data: Path | None, split: str | None, outputs: Outputs | None = None
+) -> Checked:
+    """The model and the samples that options name, where some follow from others.
+
+    Raises:
+        CardError: where there is no such dataset card or model, or one of them is not valid.
+        InputError: where a name does not exist, a path is not what it should be, or the model has other nodes.
+    """
     # In the order of the help, so that of several mistakes the first there is reported.
     found, said = model_in(model)
     validate_model(found)
@@ -80,26 +107,26 @@ def validate_explain(
     validate_data(dataset, data)
     if isinstance(dataset, DatasetCard):
         validate_store(dataset, data)
+        _check_nodes(found, dataset)
     validate_split(dataset, split)
-    if not ids and first is not None and first < 1:
-        raise InputError(f"--first: got {first}; expected at least 1.")
-    if method not in (names := method_names()):
-        raise unknown("method", method, names)
-    if not is_factory(found):  # a model of one's own may have other classes than the dataset
-        validate_target(target, saved_model(found), dataset)
-    if cluster_by is not None and group_by is None:
-        raise InputError("--cluster-by: got it without --group-by; expected both. Give --group-by too.")
-    if group_by is not None and isinstance(dataset, SeriesCard):
+    return Checked(found, dataset, data, split, outputs or Outputs(None, ()), (said,) if said else ())
+
+
+def _check_nodes(model: str, dataset: DatasetCard) -> None:
+    """Refuses samples of other nodes than a trained model has: an error in it would speak of a tensor."""
+    nodes = ((saved_model(model) or {}).get("graph") or {}).get("nodes")
+    if nodes is not None and len(nodes) != len(dataset.graph.nodes):
         raise InputError(
-            f"--group-by: got {group_by!r}, but {dataset.name!r} is a series, whose windows are in no groups. Give a "
-            "dataset of recordings."
+            f"--card: got {dataset.name!r}, of {len(dataset.graph.nodes)} nodes; expected one of {len(nodes)}, as "
+            f"{model} was trained on. Inside a run folder it knows its own: leave --card out."
         )
-    return Checked(found, dataset, data, split, outputs, (said,) if said else ())
 
 
 def is_factory(model: str) -> bool:
     """Whether MODEL is the import path of one's own model, such as ``mine.net:make``, and no file."""
-    module, separator, _ = model.partition(":")
+    module, separator, name = model.partition(":")
+    # The path of a folder that is not there, such as C:\\runs\\one, is none.
+    separator = separator if name[:1] not in ("/", "\\") else ""
     return bool(separator) and not given_path(model, "MODEL").exists() and re.fullmatch(r"[\w.]+", module) is not None
 
 

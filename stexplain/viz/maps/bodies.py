@@ -40,12 +40,14 @@ def body_table(
         recent = trail[(trail["frame"] <= frame) & (trail["frame"] > frame - trail_length(clip))]
         people = np.flatnonzero(clip.valid[:, frame])
         points, values = clip.points[people, frame].reshape(-1, 2), clip.values[people, frame]
+        # A node that is drawn nowhere has no name either.
+        seen = np.where(clip.placed[people, frame], values, 0.0)
         rows_of = {int(person): (row,) for row, person in enumerate(people)}
         # The names of all bodies together: they must not cover each other's joints either.
         placed = panel.names(
             points,
             radii[people, frame].reshape(-1),
-            {row * count + node: names[node] for row, node in _strongest(values, labels, clip.top / 4)},
+            {row * count + node: names[node] for row, node in _strongest(seen, labels, clip.top / 4)},
             taken=corner,
             lines=np.concatenate([clip.points[people, frame][:, clip.edges].reshape(-1, 2, 2), _segments(recent)]),
             before={row * count + node: at for (person, node), at in before.items() for row in rows_of.get(person, ())},
@@ -111,7 +113,7 @@ def trail_table(clip: Clip, count: int) -> pd.DataFrame:
     """
     columns = ["frame", "body", "node", "x", "y"]
     weight = np.where(clip.valid[..., None], clip.values, 0.0).sum(axis=1)
-    there = clip.valid[..., None, None]
+    there = clip.placed[..., None]
     least = np.where(there, clip.points, np.inf).min(axis=1)
     moved = (np.where(there, clip.points, -np.inf).max(axis=1) > least).any(axis=-1)
     weight = np.where(moved, weight, 0.0)
@@ -120,7 +122,7 @@ def trail_table(clip: Clip, count: int) -> pd.DataFrame:
         person, node = np.unravel_index(index, weight.shape)
         if weight[person, node] <= 0:
             break
-        frames = np.flatnonzero(clip.valid[person])
+        frames = np.flatnonzero(clip.placed[person, :, node])
         at = np.array(short(clip.points[person, frames, node]), np.float64)
         found.append(
             pd.DataFrame(
@@ -157,6 +159,8 @@ def body_layers(clip: Clip, panel: Panel, trail: pd.DataFrame, *, now: str | Non
             x2="datum.x[datum.target]",
             y2="datum.y[datum.target]",
         )
+        # Vega takes a missing coordinate for the edge of the panel.
+        .transform_filter("isValid(datum.x1) && isValid(datum.x2)")
         .mark_rule(color=MUTED, strokeWidth=2.5, strokeCap="round", opacity=0.8)
         .encode(
             x=alt.X("x1:Q", scale=across, axis=None), y=alt.Y("y1:Q", scale=upward, axis=None), x2="x2:Q", y2="y2:Q"
@@ -164,6 +168,7 @@ def body_layers(clip: Clip, panel: Panel, trail: pd.DataFrame, *, now: str | Non
     )
     names, written = literal(clip.nodes), literal(list(shortened(clip.nodes, LONGEST).values()))
     nodes = base.transform_calculate(node=names).transform_flatten(["node", "x", "y", "value"])
+    nodes = nodes.transform_filter("isValid(datum.x)")
     domain = [0.0, clip.top or 1.0]
     marks = nodes.mark_circle(stroke=MUTED, strokeWidth=0.8, opacity=0.95).encode(
         x=x,

@@ -10,8 +10,7 @@ import pandas as pd
 from stexplain.checking import checked
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.arguments import check_counts
-from stexplain.viz.columns import expect
-from stexplain.viz.maps.importance_map import shades
+from stexplain.viz.maps.importance_map import class_table, of_each_class, shades
 from stexplain.viz.names import labelled, ordered
 from stexplain.viz.panel import Panel
 from stexplain.viz.theme import (
@@ -66,17 +65,15 @@ def class_bodies(
         >>> from stexplain.graph import STGraph
         >>> graph = STGraph.from_edges(["foot", "hand"], [("foot", "hand")], positions=[[0.0, 0.0], [0.0, 1.0]])
         >>> psi = pd.DataFrame([[0.1, 0.9], [0.8, 0.2]], index=["throw", "kick"], columns=["foot", "hand"])
-        >>> type(class_bodies(psi, graph)).__name__
+        >>> chart = class_bodies(psi, graph)
+        >>> type(chart).__name__
         'FacetChart'
     """
-    expect("psi", psi, pd.DataFrame, "ClassImportance.to_frame()")
-    if psi.empty:
-        raise InputError(f"psi: got shape {psi.shape}; expected at least one class (row) and one node (column).")
+    psi = class_table(psi)
     check_counts(columns=columns)
     if graph.positions is None:
         raise InputError("graph: it has no drawing positions. Give it some, or draw `importance_map`.")
-    psi = psi.set_axis([str(name) for name in psi.index], axis=0).set_axis([str(name) for name in psi.columns], axis=1)
-    nodes, shown = ordered("node", list(psi.columns), None), ordered("class", list(psi.index), classes)
+    nodes, shown = list(psi.columns), ordered("class", list(psi.index), classes)
     for name in nodes:
         if name not in graph.nodes:
             raise unknown("node", name, list(graph.nodes))
@@ -131,7 +128,12 @@ def class_bodies(
     body = layered(bones, missing.encode(x=x, y=y, tooltip=tip), marks).properties(width=width, height=height)
     chart: alt.FacetChart = body.facet(
         data=rows(table),
-        facet=alt.Facet("class:N", sort=shown, title=None, header=alt.Header(labelPadding=2, **labelled(shown, width))),
+        facet=alt.Facet(
+            "class:N",
+            sort=shown,
+            title=None,
+            header=alt.Header(labelPadding=2, **labelled(shown, width, two_lines=True)),
+        ),
         columns=columns,
     ).properties(spacing=8)
     lines = ["Brighter and larger: contributes more to the class."]
@@ -139,4 +141,4 @@ def class_bodies(
         lines = ["Orange contributes to the class, blue against it. Larger: by more."]
     if not np.isfinite(shade).all():
         lines.append("Grey: no value" + (", or the same value at every node." if per_class else "."))
-    return styled(chart, titled(title, *lines))
+    return styled(chart, titled(title, *lines), of_each_class(psi.loc[shown, nodes]))

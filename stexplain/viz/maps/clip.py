@@ -20,8 +20,14 @@ if TYPE_CHECKING:
     from stexplain.graph import STGraph
 
 
-TIME_TITLES = {"frame": "frame", "s": "time in seconds", "min": "minutes earlier than the last observation"}
-"""The title of an axis of time, by the unit of `times_of`."""
+LAG_NAMES = {"min": "minutes", "h": "hours", "d": "days", "step": "observations"}
+"""What is counted back from the last observation, by the unit of `times_of` and `lags_of`."""
+TIME_TITLES = {
+    "frame": "frame",
+    "s": "time in seconds",
+    **{unit: f"{name} earlier than the last observation" for unit, name in LAG_NAMES.items()},
+}
+"""The title of an axis of time, by that unit."""
 
 
 @dataclass(frozen=True)
@@ -31,11 +37,11 @@ class Clip:
     Attributes:
         values: importance ``[M, T, N]``, not negative; zero where not valid.
         valid: padding mask ``[M, T]``.
-        points: coordinates of the nodes in the drawing, ``[M, T, N, 2]``: right and up.
+        points: coordinates of the nodes in the drawing, ``[M, T, N, 2]``: right and up; NaN for a node without any.
         edges: indices of nodes, ``[E, 2]``.
         nodes: N names.
-        time: T frame numbers, seconds, or minutes before the last observation.
-        unit: ``"frame"``, ``"s"`` or ``"min"``.
+        time: T frame numbers, seconds, or lags before the last observation.
+        unit: of `times_of`: ``"frame"``, ``"s"``, ``"min"``, ``"h"`` or ``"d"``.
         target: the explained class or target, in words.
         method: name of the explainer.
         id: the sample's id.
@@ -55,6 +61,17 @@ class Clip:
     id: str
     notes: tuple[str, ...] = ()
     turned: bool = False
+
+    @property
+    def placed(self) -> NDArray[np.bool_]:
+        """Which nodes are drawn, ``[M, T, N]``."""
+        drawn: NDArray[np.bool_] = self.valid[..., None] & np.isfinite(self.points[..., 0])
+        return drawn
+
+    @property
+    def gaps(self) -> bool:
+        """Whether a node of a valid frame has no coordinates."""
+        return bool((self.valid[..., None] & ~self.placed).any())
 
     @property
     def top(self) -> float:
@@ -100,10 +117,16 @@ def clip_of(
         points = _projected(_as_explained(x, e), tuple(np.shape(e.values)), sample, instance, axes or (0, 1))
         if axes is None and drawn.positions is not None and _points_down(points, valid, drawn.positions):
             points, turned = points * np.array([1.0, -1.0]), True
-    if not bool(np.isfinite(points[valid]).all()):
+    if bool(np.isinf(points[valid]).any()):
         raise InputError(
-            "x: got NaN or infinite coordinates in valid frames; expected finite ones. Mark those frames invalid."
+            "x: got infinite coordinates in valid frames; expected finite ones, or NaN where a node has none."
         )
+    # A node without one of its two coordinates has no place.
+    points = np.where(np.isnan(points).any(axis=-1, keepdims=True), np.nan, points)
+    # Of a frame without a single place there is nothing to draw.
+    valid = valid & np.isfinite(points[..., 0]).any(axis=-1)
+    if not valid.any():
+        raise InputError("x: got no coordinates in valid frames, NaN alone; expected some. Pass those of this sample.")
     time, unit = times_of(e)
     return Clip(
         values=values,
@@ -191,8 +214,12 @@ def _points_down(points: NDArray[np.float64], valid: NDArray[np.bool_], position
     Measured over the whole clip: who bends or lies for a while does not count as turned.
     """
     height = points[valid][..., 1]  # [F, N]
+    # A node without coordinates says nothing; a frame without any counts as one node at rest.
+    known = np.isfinite(height)
+    count = np.maximum(known.sum(1, keepdims=True), 1)
     upright = np.broadcast_to(np.asarray(positions, np.float64)[:, 1], height.shape)
-    height, upright = (each - each.mean(1, keepdims=True) for each in (height, upright))
+    height, upright = (np.where(known, each, 0.0) for each in (height, upright))
+    height, upright = (np.where(known, each - each.sum(1, keepdims=True) / count, 0.0) for each in (height, upright))
     size = float(np.sqrt((height**2).sum() * (upright**2).sum()))
     # Far from zero, so that it is not a matter of the pose.
     return size > 0 and float((height * upright).sum()) / size < -0.7
@@ -248,18 +275,17 @@ def why_dark(values: ArrayLike) -> str:
 
 
 def time_text(time: float, unit: str) -> str:
-    """The text of a time: a frame number, seconds; or minutes or observations before the last one (times up to 0).
+    """The text of a time: a frame number, seconds; or a lag before the last observation (times up to 0).
 
     Example:
         >>> time_text(12.0, "frame"), time_text(0.4, "s"), time_text(-25.0, "min"), time_text(0.0, "min")
         ('frame 12', '0.40 s', '25 min earlier', 'last observation')
-        >>> time_text(-1.0, "step"), time_text(-2.0, "step")
-        ('1 observation earlier', '2 observations earlier')
+        >>> time_text(-1.0, "step"), time_text(-2.0, "step"), time_text(-1.0, "d"), time_text(-5.0, "h")
+        ('1 observation earlier', '2 observations earlier', '1 day earlier', '5 h earlier')
     """
-    if unit == "step":
-        return earlier(f"{-time:g} observation{'s' if time != -1 else ''}") if time else earlier("")
-    if unit == "min":
-        return earlier(f"{-time:g} min") if time else earlier("")
+    if unit in LAG_NAMES:
+        name = unit if unit in ("min", "h") else LAG_NAMES[unit].removesuffix("s" if time == -1 else "")
+        return earlier(f"{-time:g} {name}") if time else earlier("")
     return f"frame {int(time)}" if unit == "frame" else f"{time:.2f} s"
 
 

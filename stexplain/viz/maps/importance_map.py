@@ -13,7 +13,7 @@ from stexplain.errors import InputError
 from stexplain.explainers.arguments import check_counts
 from stexplain.viz.bands import Bands
 from stexplain.viz.columns import expect
-from stexplain.viz.names import grouped, ordered
+from stexplain.viz.names import grouped, ordered, said
 from stexplain.viz.theme import MUTED, colour_legend, colour_scale, layered, rows, styled, titled
 
 
@@ -55,12 +55,9 @@ def importance_map(
         >>> type(chart).__name__
         'LayerChart'
     """
-    expect("psi", psi, pd.DataFrame, "ClassImportance.to_frame()")
     check_counts(cell=cell)
-    if psi.empty:
-        raise InputError(f"psi: got shape {psi.shape}; expected at least one class (row) and one node (column).")
-    psi = psi.set_axis([str(name) for name in psi.index], axis=0).set_axis([str(name) for name in psi.columns], axis=1)
-    all_nodes, all_classes = ordered("node", list(psi.columns), None), ordered("class", list(psi.index), None)
+    psi = class_table(psi)
+    all_nodes, all_classes = list(psi.columns), list(psi.index)
     shown_nodes, shown_classes = ordered("node", all_nodes, nodes), ordered("class", all_classes, classes)
     # Groups are checked against all names, also those that are not drawn.
     group_of, order = grouped("node", all_nodes, groups)
@@ -102,7 +99,34 @@ def importance_map(
     chart = layered(missing, filled.encode(color=colour), *across.above(cell), *down.beside(width))
     chart = chart.properties(width=width, height=tall * len(down.domain))
     head = titled(title, *_how_to_read(table, per_class))
-    return styled(chart, head)
+    return styled(chart, head, of_each_class(psi.loc[shown_classes, shown_nodes]))
+
+
+def class_table(psi: pd.DataFrame) -> pd.DataFrame:
+    """Importance per class with names as strings, each once.
+
+    Raises:
+        InputError: where it is no table, or is empty, or a name appears twice.
+    """
+    expect("psi", psi, pd.DataFrame, "ClassImportance.to_frame()")
+    if psi.empty:
+        raise InputError(f"psi: got shape {psi.shape}; expected at least one class (row) and one node (column).")
+    classes, nodes = ordered("class", list(psi.index), None), ordered("node", list(psi.columns), None)
+    return psi.set_axis(classes, axis=0).set_axis(nodes, axis=1)
+
+
+def of_each_class(psi: pd.DataFrame, most: int = 20) -> str:
+    """The three most important nodes of each class, in words, for those who do not see them.
+
+    Example:
+        >>> of_each_class(pd.DataFrame([[0.1, 0.9]], index=["throw"], columns=["foot", "hand"]))
+        'Most important nodes. throw: hand (0.9), foot (0.1).'
+    """
+    nodes = list(psi.columns)
+    texts = [(name, said(nodes, row)) for name, row in zip(psi.index, psi.to_numpy(np.float64), strict=True)]
+    more = f" And {len(texts) - most} more classes." if len(texts) > most else ""
+    lines = [f"{name}: {text}." for name, text in texts[:most] if text]
+    return f"Most important nodes. {' '.join(lines)}{more}" if lines else ""
 
 
 def shades(values: NDArray[np.float64], per_class: bool) -> NDArray[np.float64]:

@@ -11,12 +11,13 @@ from numpy.typing import ArrayLike
 from stexplain.axes import check_shape
 from stexplain.checking import checked
 from stexplain.explainers.arguments import check_counts
-from stexplain.viz.maps.clip import time_text, why_dark
-from stexplain.viz.maps.road_network import how_to_read, lags_of, signed
-from stexplain.viz.names import labelled, ordered
+from stexplain.viz.maps.clip import TIME_TITLES, time_text, why_dark
+from stexplain.viz.maps.road_network import how_to_read, lags_of, signed_values
+from stexplain.viz.names import labelled, ordered, said, which_sample
 from stexplain.viz.theme import (
     CATEGORIES,
     MUTED,
+    beyond,
     colour_legend,
     colour_scale,
     layered,
@@ -54,7 +55,7 @@ def lag_map(
         e: an explanation ``[B, 1, T, N]``.
         sample: index of the sample.
         minutes: minutes between observations, as for `road_network`.
-        unit: of the forecast and of the observations, such as ``"mph"``; empty: not said.
+        unit: of the forecast and of the observations, such as ``"mph"``; empty: those of the explanation.
         nodes: the sensors in order, or their number: those with the greatest sum of absolute values.
         truth: ground truth ``[T, N]``, bool: the positions that caused the event; drawn with a frame.
         marked: a word after the names of some sensors, such as ``{"forecast": ["s7"]}``.
@@ -71,7 +72,7 @@ def lag_map(
         >>> e = IntegratedGradients(forecaster)(torch.randn(2, 1, 4, 3, 1), target=Forecast(2, layout="b n"))
         >>> chart = lag_map(e, minutes=5, unit="mph")
     """
-    values = signed(e, sample)
+    values = signed_values(e, sample)
     frames, count = values.shape
     names = list(e.node_names)
     if isinstance(nodes, int):
@@ -82,14 +83,17 @@ def lag_map(
     shown = ordered("node", names, nodes)
     at = [names.index(name) for name in shown]
     mark_of = {name: kind for kind, members in (marked or {}).items() for name in ordered("node", names, members)}
-    labels = [f"{name} ({mark_of[name]})" if name in mark_of else name for name in shown]
-    drawn = values[:, at]
+    ends = {name: f" ({mark_of[name]})" if name in mark_of else "" for name in shown}
+    labels = [f"{name}{end}" for name, end in ends.items()]
+    drawn = readable = values[:, at]
     others = [index for index in range(count) if index not in set(at)]
     if others:
         labels.append(f"{len(others)} others, summed")
-        # nansum turns a frame without observations into 0; keep it missing.
-        rest = np.where(np.isnan(values).all(axis=1), np.nan, np.nansum(values[:, others], axis=1))
+        # nansum turns a frame without observations into 0; keep it missing, whatever the sensors that are shown have.
+        unseen = np.isnan(values[:, others]).all(axis=1)
+        rest = np.where(unseen, np.nan, np.nansum(values[:, others], axis=1))
         drawn = np.column_stack([drawn, rest])
+        readable = drawn if not beyond(drawn[:, :-1], rest) else drawn[:, :-1]
     # The last frame has lag 0; drawing counts earlier frames as negative minutes.
     lags, kind = lags_of(e, minutes)
     table = pd.DataFrame(
@@ -104,22 +108,25 @@ def lag_map(
     base = alt.Chart(rows(table)).encode(
         x=alt.X(
             "lag:O",
-            title=f"{'minutes' if kind == 'min' else 'observations'} earlier than the last observation",
+            title=TIME_TITLES[kind],
             axis=alt.Axis(labelAngle=0, labelExpr="-datum.value", ticks=False, domain=False),
         ),
-        y=alt.Y("sensor:N", sort=labels, title=None, axis=alt.Axis(**labelled(labels, 260), ticks=False, domain=False)),
+        y=alt.Y(
+            "sensor:N", sort=labels, title=None, axis=alt.Axis(**labelled(labels, 260, ends), ticks=False, domain=False)
+        ),
         tooltip=[
             alt.Tooltip("sensor:N"),
             alt.Tooltip("time:N"),
             alt.Tooltip("value:Q", title=one_line(e.unit(unit, unit)), format="+.3~g" if e.signed else ".3~g"),
         ],
     )
-    legend = colour_legend(one_line(e.unit(unit, unit)), drawn, e.signed)
+    scale = colour_scale(readable, e.signed, clamp=readable is not drawn)
+    legend = colour_legend(one_line(e.unit(unit, unit)), readable, e.signed)
     # Two layers, because Vega draws nothing for a null colour.
     filled = base.transform_filter("isValid(datum.value)").mark_rect(stroke=MUTED, strokeWidth=0.3)
     layers = [
         base.transform_filter("!isValid(datum.value)").mark_rect(color=MUTED, opacity=0.25),
-        filled.encode(color=alt.Color("value:Q", scale=colour_scale(drawn, e.signed), legend=legend)),
+        filled.encode(color=alt.Color("value:Q", scale=scale, legend=legend)),
     ]
     lines = [how_to_read(e, unit)]
     if truth is not None:
@@ -137,15 +144,19 @@ def lag_map(
         outside = int(positions[:, others].sum())
         if outside:
             lines.append(f"{outside} more positions of the ground truth are at sensors that are not shown.")
+    if readable is not drawn:
+        lines.append(beyond(readable, drawn[:, -1]))
     if bool(np.isnan(drawn).any()):
         lines.append("Grey: no observation.")
     # Of values either way: none is bright where all are zero.
     lines.append(why_dark(np.abs(drawn)))
     chart = layered(*layers).properties(width=width, height=CELL * len(labels))
-    return styled(
-        chart,
-        titled(title or f"Contribution of each sensor and lag: {e.target or 'the forecast'}", *lines, *noted(e.notes)),
+    head = title or f"Contribution of each sensor and lag: {e.target or 'the forecast'}"
+    most = said(
+        [f"{name} {when}" for name, when in zip(table["sensor"], table["time"], strict=True)], table["value"], 5
     )
+    seen = f"Furthest from zero: {most}." if most else ""
+    return styled(chart, titled(head, *which_sample(e.ids, sample), *lines, *noted(e.notes)), seen)
 
 
 def _y(labels: Sequence[str]) -> alt.Y:

@@ -13,9 +13,9 @@ from stexplain.checking import checked
 from stexplain.errors import InputError
 from stexplain.graph import STGraph
 from stexplain.viz.columns import expect, numbers
-from stexplain.viz.maps.clip import time_text, why_dark
+from stexplain.viz.maps.clip import LAG_NAMES, time_text, why_dark
 from stexplain.viz.maps.layout import COMPUTED, drawing_positions
-from stexplain.viz.names import ordered, shortened
+from stexplain.viz.names import ordered, said, shortened
 from stexplain.viz.panel import LETTER, LINE, LONGEST, Name, Panel
 from stexplain.viz.playing import plays
 from stexplain.viz.theme import (
@@ -36,8 +36,6 @@ from stexplain.viz.theme import (
 
 NAMED, STRONGEST = 40, 12
 """Of graphs with more than NAMED nodes, the STRONGEST most important are named; tooltips have all names."""
-LAGS = {"min": "minutes ", "step": "observations "}
-"""Units of times before the last observation, and the name of a slider over them."""
 CROSSED = 2000
 """Of more edges, names are written over them: there is hardly room beside, and each name would be tried against all."""
 SHAPES = ("square", "circle", "diamond", "triangle-up")
@@ -72,8 +70,8 @@ def network(
         graph: of N nodes.
         values: ``[N]``, or ``[T, N]`` for a slider that opens at the greatest value; NaN where missing.
         time: T frame numbers or times, for the slider and the text in the drawing.
-        time_unit: ``"frame"``, ``"s"``, or ``"min"`` or ``"step"`` for lags in minutes or observations up to 0, such as
-            -55 to 0; by default seconds where a time is no whole number, else frames.
+        time_unit: ``"frame"``, ``"s"``, or for lags up to 0 (-55 to 0) ``"min"``, ``"h"``, ``"d"`` or ``"step"``
+            (observations); by default seconds where a time is no whole number, else frames.
         labels: whether to write all names, or the names to write; by default all for at most 40 nodes, else those of
             the 12 with the greatest values either way. Names of more than 28 letters are shortened.
         marked: nodes to draw with a ring, by kind, such as ``{"forecast": ["s7"], "cause": ["s8", "s9"]}``.
@@ -193,27 +191,29 @@ def network(
             spot.mark_text(align="left", baseline="top").encode(x=alt.value(4), y=alt.value(4), text="text:N")
         )
     chart = layered(*layers).properties(width=width, height=height)
+    at = int(np.argmax(np.nan_to_num(np.abs(frames)).max(axis=1)))
     if over_time:
-        largest_at = int(np.argmax(np.nan_to_num(np.abs(frames)).max(axis=1)))
         # A slider needs a positive step and range, also for a single frame.
         step = stops[1] - stops[0] if len(stops) > 1 else 1.0
-        name = LAGS.get(kind, "frame ")
+        name = f"{LAG_NAMES.get(kind, 'frame')} "
         slider = alt.binding_range(min=stops[0], max=max(stops[-1], stops[0] + step), step=step, name=name)
-        chart = chart.add_params(alt.param(name="at", value=stops[largest_at], bind=slider))
-        plays(chart, "at", stops)
+        chart = chart.add_params(alt.param(name="at", value=stops[at], bind=slider))
+        plays(chart, "at", stops, opens=texts[at])
     how = "Orange: positive; blue: negative; pale: zero. " if domain[0] < 0 else "Brighter: greater value. "
     how += "Larger: further from zero."
     lines_above = [how] if subtitle is None else list(subtitle)
     if not np.isfinite(array).all():
         lines_above.append("Grey: no value.")
     lines_above.append(why_dark(np.abs(array)))
-    return styled(chart, titled(title, *lines_above, COMPUTED if graph.positions is None else ""))
+    most = said(names, frames[at], 5)
+    seen = f"Furthest from zero{f', {texts[at]}' if over_time else ''}: {most}." if most else ""
+    return styled(chart, titled(title, *lines_above, COMPUTED if graph.positions is None else ""), seen)
 
 
 def slider_stops(times: NDArray[np.float64], kind: str) -> list[float]:
     """The slider's values: lags where they are evenly spaced, else frame numbers."""
     apart = np.diff(times)
-    if kind in LAGS and len(times) > 1 and apart[0] > 0 and bool((apart == apart[0]).all()):
+    if kind in LAG_NAMES and len(times) > 1 and apart[0] > 0 and bool((apart == apart[0]).all()):
         return [float(at) for at in times]
     return [float(at) for at in range(len(times))]
 

@@ -10,8 +10,10 @@ from stexplain.checking import checked
 from stexplain.errors import InputError
 from stexplain.explainers.arguments import check_counts
 from stexplain.explainers.explanation import Explanation
+from stexplain.explainers.results.times import as_lags
 from stexplain.viz.columns import expect
 from stexplain.viz.maps.network import NAMED, network
+from stexplain.viz.names import which_sample
 from stexplain.viz.theme import noted
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ def road_network(
         sample: index of the sample.
         minutes: minutes between observations; by default those of the explanation's times, where these are known, else
             lags are numbers of observations.
-        unit: of the forecast and of the observations, such as ``"mph"``; empty: not said.
+        unit: of the forecast and of the observations, such as ``"mph"``; empty: those of the explanation.
         marked: sensors to draw with a ring, see `network`.
         labels: in a network of more than 40 sensors, the number of most important sensors to name, beside the marked
             ones and where there is room; tooltips have all names.
@@ -66,7 +68,7 @@ def road_network(
         >>> chart = road_network(Motion(graph=roads)(torch.randn(1, 1, 12, 3, 1)), minutes=5)
     """
     check_counts(0, labels=labels)
-    values = signed(e, sample)
+    values = signed_values(e, sample)
     drawn = graph if graph is not None else e.graph
     if drawn is None:
         raise InputError("the explanation has no graph, so its sensors have no positions. Pass graph=.")
@@ -78,7 +80,7 @@ def road_network(
         first = [name for members in (marked or {}).values() for name in members]
         most = [drawn.nodes[index] for index in np.argsort(-weight, kind="stable")[:labels] if weight[index] > 0]
         names = list(dict.fromkeys([*first, *most]))
-    drawn = _flattened(drawn) if degrees else drawn
+    drawn = flattened(drawn) if degrees else drawn
     if height is None and drawn.positions is not None:
         # As tall as the roads are at the given width, and 40 pixels for names; the floor avoids a division by zero.
         across, up = np.maximum(np.ptp(drawn.positions, axis=0), 1e-9)
@@ -96,7 +98,11 @@ def road_network(
         unit=e.unit(unit, unit),
         signed=e.signed,
         title=title or f"Importance for {e.target or 'the forecast'}",
-        subtitle=[f"{how_to_read(e, unit)} The slider goes back in time.", *noted(e.notes)],
+        subtitle=[
+            *which_sample(e.ids, sample),
+            f"{how_to_read(e, unit)} The slider goes back in time.",
+            *noted(e.notes),
+        ],
     )
 
 
@@ -108,11 +114,12 @@ def how_to_read(e: Explanation, unit: str) -> str:
         return f"Brighter: more important{what}; these values do not say whether up or down."
     if e.measures == "score per input":
         return f"Orange: a higher observation raises the forecast; blue: it lowers it, in {e.unit(unit, unit)}."
+    unit = unit or e.output_unit
     return f"Orange: raised it; blue: lowered it{f', in {unit}' if unit else ''}. Stronger: by more."
 
 
 def lags_of(e: Explanation, minutes: float | None) -> "tuple[np.ndarray[tuple[int], np.dtype[np.float64]], str]":
-    """How long before the last observation each of the T observations was, up to 0, and in what: "min" or "step".
+    """How long before the last observation each of the T observations was, up to 0, and in what: a unit of `LAG_NAMES`.
 
     Raises:
         InputError: where `minutes` is not above 0.
@@ -124,10 +131,10 @@ def lags_of(e: Explanation, minutes: float | None) -> "tuple[np.ndarray[tuple[in
         return steps, "step"
     if not minutes > 0:
         raise InputError(f"minutes: got {minutes}; expected the minutes between observations, above 0.")
-    return minutes * steps, "min"
+    return as_lags(minutes * steps)
 
 
-def signed(e: Explanation, sample: int) -> "np.ndarray[tuple[int, ...], np.dtype[np.float64]]":
+def signed_values(e: Explanation, sample: int) -> "np.ndarray[tuple[int, ...], np.dtype[np.float64]]":
     """The values ``[T, N]`` of a sample with one instance; NaN where there is no observation.
 
     Raises:
@@ -142,7 +149,8 @@ def signed(e: Explanation, sample: int) -> "np.ndarray[tuple[int, ...], np.dtype
     return np.where(e.present[sample, 0], np.asarray(e.values[sample, 0], dtype=np.float64), np.nan)
 
 
-def _flattened(graph: "STGraph") -> "STGraph":
+def flattened(graph: "STGraph") -> "STGraph":
+    """The graph with longitudes as short as they are at its latitude, where it has positions."""
     from stexplain.graph import STGraph
 
     if graph.positions is None:

@@ -13,7 +13,8 @@ from stexplain.checking import checked
 from stexplain.errors import InputError
 from stexplain.explainers.arguments import check_counts
 from stexplain.viz.maps.bodies import body_layers, body_table, trail_table
-from stexplain.viz.maps.clip import TIME_TITLES, Clip, clip_of, evenly, time_text, whole_frames, why_dark
+from stexplain.viz.maps.clip import LAG_NAMES, TIME_TITLES, Clip, clip_of, evenly, time_text, whole_frames, why_dark
+from stexplain.viz.names import said, which_sample
 from stexplain.viz.panel import Panel
 from stexplain.viz.playing import plays
 from stexplain.viz.theme import CATEGORIES, NOTE_WIDTH, layered, noted, rows, styled, titled
@@ -56,8 +57,9 @@ def skeleton(
     Args:
         e: an explanation ``[B, M, T, N]``.
         x: coordinates of the clip, in the layout in which the explainer took them, ``[M, T, N, C]`` or
-            ``[B, M, T, N, C]``, in any unit of length, or the sample or batch with them; by default the graph's drawing
-            positions, which do not move. For a raw clip pass the preprocessed one: ``explain.preprocess(sample)``.
+            ``[B, M, T, N, C]``, in any unit of length, NaN for a node that has none at a frame, or the sample or batch
+            with them; by default the graph's drawing positions, which do not move. For a raw clip pass the preprocessed
+            one: ``explain.preprocess(sample)``.
         sample: index of the sample.
         instance: index of the instance (person) to draw; by default all.
         frames: the frames to draw side by side, or their number, evenly spread over the valid frames (default 5). Not
@@ -92,20 +94,37 @@ def skeleton(
     clip = clip_of(e, x=x, sample=sample, instance=instance, axes=axes, graph=graph)
     head = title or (f"Most important nodes for “{clip.target}”" if clip.target else "Most important nodes")
     trail = trail_table(clip, trails)
-    how = f"Larger and brighter: more important. By {clip.method}" + (f", sample {clip.id}." if clip.id else ".")
+    which = " ".join(which_sample(e.ids, sample)) or (f"Sample {clip.id}." if clip.id else "")
+    how = f"Larger and brighter: more important. By {clip.method}" + (f", s{which[1:]}" if which else ".")
     way = "Lines: the path of the most important nodes over the last frames." if len(trail) else ""
     people = slice(None) if instance is None else slice(instance, instance + 1)
     empty = why_dark(e.values[sample, people][clip.valid])
     down = "The second coordinate points down, as in pixels: drawn the other way up." if clip.turned else ""
+    gaps = "Nodes are left out where they have no coordinates." if clip.gaps else ""
     lines = [
-        line for line in (how, way, down, empty, *noted(clip.notes, NARROW if interactive else NOTE_WIDTH)) if line
+        line
+        for line in (how, way, down, gaps, empty, *noted(clip.notes, NARROW if interactive else NOTE_WIDTH))
+        if line
     ]
     if interactive:
         # Vega does not wrap titles, and a long one would make the chart wider than a phone.
         lines = [part for line in lines for part in wrap(line, NARROW)]
-        return styled(_interactive(clip, labels, trail, width, int(height * 1.25)), titled(head, *lines))
+        return styled(_interactive(clip, labels, trail, width, int(height * 1.25)), titled(head, *lines), _seen(clip))
     chart = _side_by_side(clip, _chosen(clip, frames), labels, trail, height)
-    return styled(chart, titled(head, *lines))
+    return styled(chart, titled(head, *lines), _seen(clip))
+
+
+def _seen(clip: Clip) -> str:
+    """The most important nodes of each body over its frames, and when they are."""
+    there = clip.valid[..., None]
+    means = np.where(there, clip.values, 0.0).sum(axis=1) / np.maximum(there.sum(axis=1), 1)
+    people = np.flatnonzero(clip.valid.any(axis=1))
+    texts = [
+        (f"instance {person + 1}: " if len(people) > 1 else "") + said(clip.nodes, means[person]) for person in people
+    ]
+    frame = int(np.where(there, clip.values, 0.0).sum(axis=(0, 2)).argmax())
+    when = time_text(clip.time[frame], clip.unit)
+    return f"Most important, mean over frames: {'; '.join(texts)}. Most of all at {when}." if clip.top else ""
 
 
 def _chosen(clip: Clip, frames: int | Sequence[int] | None) -> list[int]:
@@ -150,7 +169,7 @@ def _interactive(clip: Clip, labels: int, trail: pd.DataFrame, width: int, heigh
     body = body.resolve_scale(size="independent")
     first, last = clip.time[frames[0]], clip.time[frames[-1]]
     scale = alt.Scale(domain=[first, last if last > first else first + 1], nice=False)
-    axis = alt.Axis(labelExpr="-datum.value") if clip.unit == "min" else alt.Axis()
+    axis = alt.Axis(labelExpr="-datum.value") if clip.unit in LAG_NAMES else alt.Axis()
     if clip.unit == "frame" and bool((clip.time == np.round(clip.time)).all()):
         axis = alt.Axis(**whole_frames([int(at) for at in clip.time[frames]]))
     x = alt.X("at:Q", title=TIME_TITLES[clip.unit], scale=scale, axis=axis)
@@ -171,8 +190,12 @@ def _interactive(clip: Clip, labels: int, trail: pd.DataFrame, width: int, heigh
     ).properties(width=width, height=56)
     chart = alt.vconcat(body, timeline, spacing=8)
     # Times are seconds, or numbers of frames whose rate is not known.
-    seconds = float(clip.time[frames[-1]] - clip.time[frames[0]]) if clip.unit == "s" else None
-    plays(chart, "at_frame", [float(frame) for frame in frames], seconds=seconds)
+    seconds = None
+    if clip.unit == "s" and len(frames) > 1:
+        # The last frame lasts as long as the others.
+        seconds = float(clip.time[frames[-1]] - clip.time[frames[0]]) * len(frames) / (len(frames) - 1)
+    opens = time_text(clip.time[at], clip.unit)
+    plays(chart, "at_frame", [float(frame) for frame in frames], seconds=seconds, opens=opens)
     return chart
 
 
@@ -185,19 +208,24 @@ def _curve(clip: Clip, frames: Sequence[int]) -> pd.DataFrame:
 
 
 def _side_by_side(clip: Clip, frames: Sequence[int], labels: int, trail: pd.DataFrame, height: int) -> alt.FacetChart:
-    points = np.concatenate([clip.points[clip.valid[:, frame], frame].reshape(-1, 2) for frame in frames])
+    points = np.concatenate([clip.points[:, frame][clip.placed[:, frame]] for frame in frames])
     # Panels as wide as the bodies need beside two columns of names, within bounds.
     extent = np.maximum(np.ptp(points, axis=0), 1e-9)
     width = int(np.clip(height * extent[0] / extent[1] + 70, 140, 1.3 * height))
     # -(-a // b) rounds up: as few rows as the page allows, filled evenly.
     lines = -(-len(frames) * width // PAGE)
     panel = Panel.around(points, width=width, height=height)
-    order = [time_text(clip.time[frame], clip.unit) for frame in frames]
+    table = body_table(clip, frames, panel, labels, trail, past=True)
+    texts = {frame: time_text(clip.time[frame], clip.unit) for frame in frames}
+    if len(set(texts.values())) < len(texts):
+        # Frames within a hundredth of a second have one text, and would be drawn over each other in one panel.
+        texts = {frame: f"{text}, frame {frame}" for frame, text in texts.items()}
+    table["time"] = table["frame"].map(texts)
     body = layered(*body_layers(clip, panel, trail)).properties(width=width, height=height)
     body = body.resolve_scale(size="independent")
     panels: alt.FacetChart = body.facet(
-        data=rows(body_table(clip, frames, panel, labels, trail, past=True)),
-        facet=alt.Facet("time:N", sort=order, title=None, header=alt.Header(labelPadding=4)),
+        data=rows(table),
+        facet=alt.Facet("time:N", sort=list(texts.values()), title=None, header=alt.Header(labelPadding=4)),
         columns=-(-len(frames) // lines),
     ).properties(spacing=10)
     return panels

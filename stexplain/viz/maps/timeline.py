@@ -16,9 +16,9 @@ from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.results.times import times_of
 from stexplain.viz.bands import Bands
 from stexplain.viz.columns import expect
-from stexplain.viz.maps.clip import TIME_TITLES, time_text, whole_frames, why_dark
+from stexplain.viz.maps.clip import LAG_NAMES, TIME_TITLES, time_text, whole_frames, why_dark
 from stexplain.viz.maps.road_network import how_to_read
-from stexplain.viz.names import grouped, ordered
+from stexplain.viz.names import grouped, ordered, said, which_sample
 from stexplain.viz.theme import MUTED, colour_legend, colour_scale, layered, literal, noted, rows, short, styled, titled
 
 ALL, MOST = 80, 40
@@ -126,8 +126,12 @@ def timeline(
         lines.append(f"Each column is the mean of about {len(values) / len(means):.1f} frames.")
     if np.isnan(values).any():
         lines.append("Grey: no data.")
+    which = which_sample(e.ids, sample, e.valid, instance)
     head = "Importance over time" if of_class or not e.target else f"Importance over time for {e.target}"
-    return styled(chart, titled(title or head, *lines, *noted(e.notes)))
+    count = np.maximum(np.isfinite(values).sum(axis=0), 1)
+    most = said(shown, (np.nansum(values, axis=0) / count)[[names.index(name) for name in shown]])
+    seen = f"Furthest from zero, mean over time: {most}." if most else ""
+    return styled(chart, titled(title or head, *which, *lines, *noted(e.notes)), seen)
 
 
 def pick_timeline(e: Explanation, *, sample: int, instance: int, signed: bool) -> NDArray[np.float64]:
@@ -168,9 +172,9 @@ def _axis(e: Explanation, columns: list[int]) -> tuple[list[float], _Axis]:
         )
     words = [time_text(float(times[first]), unit) for first in columns[:-1]]
     # A lag is the middle of its column, so that 0 stands below the last observation.
-    first = float(times[0]) - (apart[0] / 2 if unit == "min" else 0)
+    first = float(times[0]) - (apart[0] / 2 if unit in LAG_NAMES else 0)
     edges = [round(first + float(apart[0]) * at, 9) for at in columns]
-    drawn = alt.Axis(labelExpr="-datum.value", grid=False) if unit == "min" else alt.Axis(grid=False)
+    drawn = alt.Axis(labelExpr="-datum.value", grid=False) if unit in LAG_NAMES else alt.Axis(grid=False)
     return edges, _Axis(TIME_TITLES[unit], drawn, words)
 
 

@@ -19,8 +19,17 @@ def script_json(value: Any) -> str:
         >>> script_json({"name": "</script>"})
         '{"name":"\\u003c/script\\u003e"}'
     """
+    return as_text(json.dumps(value, ensure_ascii=True, separators=(",", ":")))
+
+
+def as_text(dumped: str) -> str:
+    r"""JSON without a letter of markup.
+
+    Example:
+        >>> as_text('{"name":"a < b"}')
+        '{"name":"a \\u003c b"}'
+    """
     # JSON may write any character as an escape; a browser looks for markup before it looks for JSON.
-    dumped = json.dumps(value, ensure_ascii=True, separators=(",", ":"))
     return dumped.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
@@ -54,7 +63,9 @@ def page_of(spec: Mapping[str, Any], *, title: str = "", autoplay: bool = False)
         autoplay: whether a chart that plays starts at once.
     """
     own = spec.get("title")
-    title = title or str(own.get("text") or "" if isinstance(own, Mapping) else own or "") or "Chart"
+    text = own.get("text") if isinstance(own, Mapping) else own
+    # A long one has several lines.
+    title = title or (" ".join(map(str, text)) if isinstance(text, list) else str(text or "")) or "Chart"
     # `Template`, as CSS and JavaScript are full of braces.
     return Template(_resource("chart.html")).substitute(
         title=html.escape(title, quote=True),

@@ -48,12 +48,19 @@ window.stexplain = (() => {
     const form = holder.querySelector("form.vega-bindings");
     if (!form) return;
     form.addEventListener("submit", event => event.preventDefault());
-    // A slider that is held is not torn away.
-    form.addEventListener("pointerdown", event => { if (event.target.type === "range") stop(); });
+    // A slider that is held, or moved by the keyboard, is not torn away.
+    for (const kind of ["pointerdown", "input"])
+      form.addEventListener(kind, event => { if (event.target.type === "range") stop(); });
     const row = element("div", {className: "player"});
     row.append(button, choice);
     form.prepend(row);
-    window.addEventListener("beforeprint", stop);
+    // On paper stands the picture with which the chart opens, that of greatest importance, and the page says so.
+    const opens = view.signal(play.signal);
+    if (play.still) holder.append(element("p", {className: "still", textContent: play.still}));
+    window.addEventListener("beforeprint", () => {
+      stop();
+      view.signal(play.signal, opens).run();
+    });
     // Who asked for less motion starts it by the button.
     if (holder.dataset.autoplay && !matchMedia("(prefers-reduced-motion: reduce)").matches) start();
   }
@@ -95,6 +102,7 @@ window.stexplain = (() => {
   }
 
   async function draw(holder, spec) {
+    const said = spec.description;
     const small = holder.clientWidth > 0 && holder.clientWidth < 520;
     if (small && !holder.dataset.narrow) spec = stacked(spec);
     if (small) {
@@ -108,7 +116,14 @@ window.stexplain = (() => {
       const width = svg.width.baseVal.value;
       // A wide chart shrinks only as far as its text stays readable, then scrolls inside its box.
       svg.style.minWidth = Math.min(width, Math.max(340, 0.8 * width)) + "px";
+      // A screen reader would say the coordinates of each of a hundred marks; the description says what they show.
+      svg.setAttribute("role", "img");
+      // A chart of an earlier version has no description: then what its holder is called.
+      svg.setAttribute("aria-label", said || holder.getAttribute("aria-label") || "chart");
     }
+    // The button of the menu is a picture of three dots, which says nothing to who does not see it.
+    const menu = holder.querySelector("details > summary");
+    if (menu) menu.title = "Save this chart as a picture";
     const play = (spec.usermeta || {}).play;
     if (play && play.stops.length > 1) controls(holder, view, play);
     return view;

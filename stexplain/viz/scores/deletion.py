@@ -82,7 +82,7 @@ def deletion(
     tip = [
         alt.Tooltip("line:N", title="order"),
         alt.Tooltip("share:Q", format=".1%"),
-        *(alt.Tooltip(f"{name}:Q", format=".3f") for name in ("value", "low", "high")),
+        *(alt.Tooltip(f"{name}:Q", format=".4~g") for name in ("value", "low", "high")),
     ]
     base = alt.Chart()
     chart: alt.FacetChart = (

@@ -95,7 +95,7 @@ def forecast(
     tip = [
         alt.Tooltip("line:N", title="line"),
         alt.Tooltip("minutes:Q"),
-        alt.Tooltip("value:Q", title=unit or "value", format=".1f"),
+        alt.Tooltip("value:Q", title=unit or "value", format=".4~g"),
     ]
     window = pd.DataFrame({"from": [minutes * (1 - len(before))], "to": [0.0]})
     # Every layer repeats the axis title: Vega would otherwise join the titles of layers with commas.

@@ -17,9 +17,9 @@ from stexplain.viz.theme import (
     MUTED,
     NOTE_WIDTH,
     AnyChart,
+    in_powers,
     layered,
     noted,
-    one_line,
     rows,
     styled,
     titled,
@@ -104,16 +104,18 @@ def _listed(of_nodes: pd.DataFrame, result: GroupComparison, level: float, nodes
         *(alt.Tooltip(f"{name}:Q", format=".3g") for name in ("difference", "p", "p_corrected")),
     ]
     zero = alt.Chart(rows(pd.DataFrame({"zero": [0.0]}))).mark_rule(strokeDash=[4, 3], color=MUTED).encode(x="zero:Q")
-    label = one_line(f"difference in {result.unit}")
+    reach = np.abs(table[["difference", "low", "high"]].to_numpy(np.float64))
+    label, text = in_powers(f"difference in {result.unit}", float(np.nanmax(reach, initial=0.0)), "~r")
+    x = alt.X("difference:Q", title=label, axis=alt.Axis(labelExpr=text))
     chart = layered(
         zero,
-        base.mark_rule(strokeWidth=2.5).encode(x=alt.X("low:Q", title=label), x2="high:Q", y=y, color=verdict),
-        base.mark_point(filled=True, size=60, opacity=1).encode(
-            x=alt.X("difference:Q", title=label), y=y, color=verdict, tooltip=tip
+        base.mark_rule(strokeWidth=2.5).encode(
+            x=alt.X("low:Q", title=label, axis=alt.Axis(labelExpr=text)), x2="high:Q", y=y, color=verdict
         ),
+        base.mark_point(filled=True, size=60, opacity=1).encode(x=x, y=y, color=verdict, tooltip=tip),
     )
     more = len(tested) - len(table)
-    how = f"Lines: {result.confidence:.0%} intervals over clusters."
+    how = f"Lines: {result.confidence:.0%} intervals over {_counted(result)}."
     if more:
         how += f" {more} further {'node' if more == 1 else 'nodes'}: see the table."
     return chart.properties(width=_WIDTH, height=alt.Step(20), title=titled("By how much", how))
@@ -133,14 +135,17 @@ def _courses(over_time: pd.DataFrame, result: GroupComparison) -> alt.LayerChart
     )
     counted = "share of the sample's course" if str(order[0]).endswith("%") else "time"
     x = alt.X("part:O", sort=order, title=counted, axis=alt.Axis(labelAngle=-40))
+    ends = np.abs(np.concatenate([part[["value", "low", "high"]].to_numpy(np.float64) for part in parts]))
+    label, text = in_powers(result.unit, float(np.nanmax(ends, initial=0.0)), "~r")
+    axis = alt.Axis(labelExpr=text)
     chart = layered(
-        base.mark_area(opacity=0.2).encode(
-            x=x, y=alt.Y("low:Q", title=one_line(result.unit)), y2="high:Q", color=group
-        ),
-        base.mark_line(point=True, strokeWidth=2).encode(
-            x=x, y=alt.Y("value:Q", title=one_line(result.unit)), color=group
-        ),
+        base.mark_area(opacity=0.2).encode(x=x, y=alt.Y("low:Q", title=label, axis=axis), y2="high:Q", color=group),
+        base.mark_line(point=True, strokeWidth=2).encode(x=x, y=alt.Y("value:Q", title=label, axis=axis), color=group),
     )
-    return chart.properties(
-        width=_WIDTH, height=180, title=titled("When", "Mean over nodes; bands: intervals over clusters.")
-    )
+    how = f"Mean over nodes; bands: {result.confidence:.0%} intervals over {_counted(result)}."
+    return chart.properties(width=_WIDTH, height=180, title=titled("When", how))
+
+
+def _counted(result: GroupComparison) -> str:
+    """What intervals are over: without clusters each sample counts by itself."""
+    return "samples" if not result.paired and result.clusters == result.samples else "clusters"

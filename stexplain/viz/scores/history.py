@@ -32,7 +32,8 @@ def history(table: pd.DataFrame, *, selected_epoch: int | None = None, title: st
 
     Example:
         >>> table = pd.DataFrame({"epoch": [1, 2], "loss": [2.0, 1.0], "validation_loss": [2.1, 1.5]})
-        >>> [row["split"] for row in history(table).data.values]
+        >>> chart = history(table)
+        >>> [row["split"] for row in chart.data.values]
         ['training', 'training', 'validation', 'validation']
     """
     require(table, ["epoch"])

@@ -66,7 +66,7 @@ def horizon_errors(
     # From zero: an axis cut off would exaggerate small differences.
     y = alt.Y("value:Q", title=None, scale=alt.Scale(zero=True))
     base = alt.Chart()
-    tip = [alt.Tooltip("method:N"), alt.Tooltip("minutes:Q"), alt.Tooltip("value:Q", format=".3f")]
+    tip = [alt.Tooltip("method:N"), alt.Tooltip("minutes:Q"), alt.Tooltip("value:Q", format=".4~g")]
     chart: alt.FacetChart = (
         layered(
             base.mark_line(strokeWidth=2.5).encode(x=x, y=y, color=colour, strokeDash=dash),

@@ -33,6 +33,12 @@ def localisation(
 
     Raises:
         InputError: where a column is missing or a method is not in the table.
+
+    Example:
+        >>> columns = ["method", "over", "measure", "value", "low", "high"]
+        >>> scores = {"ExpectedFall": (0.9, 0.86, 0.93), "Motion": (0.6, 0.55, 0.66)}
+        >>> table = [[name, "nodes", "auroc", *ends] for name, ends in scores.items()]
+        >>> chart = localisation(pd.DataFrame(table, columns=columns))
     """
     require(table, ["method", "over", "measure", "value", "low", "high"])
     present = list(dict.fromkeys(map(str, table["method"])))

@@ -45,6 +45,13 @@ def masking_curves(
 
     Raises:
         InputError: where a column is missing or a baseline is not in the table.
+
+    Example:
+        >>> falls = {"highlighted": [0.9, 0.5, 0.2], "random": [0.9, 0.8, 0.6], "least": [0.9, 0.88, 0.85]}
+        >>> table = pd.DataFrame(falls).melt(var_name="set", value_name="accuracy")
+        >>> table["masking"] = [0.0, 0.5, 1.0] * 3
+        >>> table["low"], table["high"] = table["accuracy"] - 0.05, table["accuracy"] + 0.05
+        >>> chart = masking_curves(table.assign(baseline="mean"), chance=0.1)
     """
     require(table, ["set", "masking", measure, "low", "high", panel])
     present = list(dict.fromkeys(map(str, table[panel])))
@@ -77,9 +84,8 @@ def masking_curves(
     tip = [
         alt.Tooltip("line:N", title="masked nodes"),
         alt.Tooltip("masking:Q"),
-        alt.Tooltip(f"{measure}:Q", format=".3f"),
-        alt.Tooltip("low:Q", format=".3f"),
-        alt.Tooltip("high:Q", format=".3f"),
+        # Digits, not decimals: errors may be in a large unit, such as volts.
+        *(alt.Tooltip(f"{name}:Q", format=".4~g") for name in (measure, "low", "high")),
     ]
     base = alt.Chart()
     layers = [

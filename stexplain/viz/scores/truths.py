@@ -31,6 +31,11 @@ def truths(
 
     Raises:
         InputError: where a column is missing or a method is not in the table.
+
+    Example:
+        >>> table = pd.DataFrame({"method": ["ExpectedFall", "Motion"] * 2, "baseline_explainer": [False, True] * 2})
+        >>> table["truth"], table["value"] = ["planted"] * 2 + ["effect"] * 2, [0.95, 0.6, 0.97, 0.64]
+        >>> chart = truths(table)
     """
     require(table, ["method", "baseline_explainer", "truth", "value"])
     table = table.assign(method=table["method"].astype(str))
@@ -42,7 +47,8 @@ def truths(
         ]
     table = table[table["method"].isin(shown)]
     best = table[table["baseline_explainer"].astype(bool)].groupby("truth", sort=False)["value"].max().reset_index()
-    y = alt.Y("method:N", sort=shown, title=None, axis=alt.Axis(**labelled(shown, 260), grid=True))
+    # Room for the longest method with the longest baseline: what is cut off is what tells two rows apart.
+    y = alt.Y("method:N", sort=shown, title=None, axis=alt.Axis(**labelled(shown, 310), grid=True))
     colour = alt.Color(
         "truth:N",
         scale=alt.Scale(domain=list(TRUTHS), range=[CATEGORIES[1], CATEGORIES[0]]),

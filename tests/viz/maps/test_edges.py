@@ -38,23 +38,40 @@ def test_sums_by_frame_of_blocks_at_other_frames():
         EdgeExplanation(np.zeros((1, 1)), ("a",), ("b",), ("0",), ("x",)).by_frame(0)
 
 
-def test_edges_on_the_graph_are_sums_of_both_directions_without_self_loops():
+def test_both_directions_of_an_edge_are_drawn_side_by_side_without_self_loops():
     chart = edge_network(explained(), GRAPH)
     table = records(chart, "frame", "text", "value")
-    edges = [row["edge"] for row in records(chart, "edge", "x", "x2")]
-    assert edges == ["c - d", "a - b"]
-    assert [row["value"] for row in table] == [[0, 1.5], [0, -4], [3, 0], [0, 2]]
+    lines = {row["edge"]: row for row in records(chart, "edge", "x", "x2")}
+    assert list(lines) == ["a → b", "c → d", "b → a"]
+    assert [row["value"] for row in table] == [[1, 0, 0.5], [0, 0, -4], [0, 3, 0], [2, 0, 0]]
+    place = dict(zip("abcd", drawing_positions(GRAPH, 0), strict=True))
+    there, back = lines["a → b"], lines["b → a"]
+    # Parallel, each as far from the middle as the other, on its other side; the arrow lies in the way of its line.
+    middle = (place["a"] + place["b"]) / 2
+    centres = [np.array([row["x"] + row["x2"], row["y"] + row["y2"]]) / 2 - middle for row in (there, back)]
+    assert centres[0] == pytest.approx(-centres[1], abs=1e-6)
+    assert np.hypot(*centres[0]) > 0.005 * np.hypot(*(place["b"] - place["a"]))
+    for row in lines.values():
+        way = np.array([row["x2"] - row["x"], row["y2"] - row["y"]])
+        turned = np.deg2rad(row["angle"])
+        assert np.array([np.sin(turned), np.cos(turned)]) == pytest.approx(way / np.hypot(*way), abs=1e-4)
+    # A head whose sides are equal would look the same turned by a third.
+    assert not {str(mark.get("d")).count("L") for mark in marks(chart, "point")} - {3}
+    alone = lines["c → d"]
+    assert [alone["x"], alone["y"], alone["x2"], alone["y2"]] == pytest.approx([*place["c"], *place["d"]], abs=1e-6)
+    assert "Arrows point to the node that receives." in " ".join(words(chart))
     (slider,) = chart.to_dict()["params"]
     assert slider["value"] == 1  # opens at the greatest value, of the second frame
     assert {"frame 2", "a", "d"} <= set(words(chart))
-    # The graph's own edges in grey, and two in colour.
-    assert len(marks(chart, "rule mark")) == 3 + 2
+    # The graph's own edges in grey, and three in colour, each with an arrow.
+    assert len(marks(chart, "rule mark")) == 3 + 3
+    assert len(marks(chart, "point")) == 3
     drawn(chart)
 
 
 def test_totals_are_drawn_where_frames_are_not_asked_for():
     chart = edge_network(explained(), GRAPH, over_time=False)
-    assert [row["value"] for row in records(chart, "frame", "text", "value")] == [[-0.5, 3]]
+    assert [row["value"] for row in records(chart, "frame", "text", "value")] == [[3, 3, -3.5]]
     assert "params" not in chart.to_dict()
     with pytest.raises(InputError, match="no node 'c', 'd'"):
         edge_network(explained(), STGraph.from_edges(list("ab"), [("a", "b")]))

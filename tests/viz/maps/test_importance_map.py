@@ -105,7 +105,7 @@ def test_names_that_look_like_code_are_drawn_as_they_are(psi):
         ({"nodes": ["spin"]}, "unknown node 'spin'. Did you mean 'spine'"),
         ({"classes": ["thro"]}, "unknown class 'thro'. Did you mean 'throw'"),
         ({"groups": {"arm": ["hnd"]}}, "unknown node 'hnd'. Did you mean 'hand'"),
-        ({"nodes": ["hand", "hand"]}, "node 'hand' is named twice"),
+        ({"nodes": ["hand", "hand"]}, "nodes: got 'hand' twice"),
     ],
 )
 def test_unknown_names_are_rejected(psi, options, message):

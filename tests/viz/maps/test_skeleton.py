@@ -129,6 +129,21 @@ def test_times_in_seconds(explanation, coordinates):
     assert "0.20 s" in words(skeleton(timed, x=coordinates, interactive=False, frames=[6]))
 
 
+def test_frames_within_a_hundredth_of_a_second_have_a_panel_each(explanation, coordinates):
+    timed = replace(explanation, time=np.arange(12) / 500)
+    chart = skeleton(timed, x=coordinates, interactive=False, frames=[1, 2, 10])
+    assert [word for word in words(chart) if "frame " in word] == [
+        "0.00 s, frame 1",
+        "0.00 s, frame 2",
+        "0.02 s, frame 10",
+    ]
+    # Each body once in its own panel.
+    assert len(marks(chart, "circle")) == 5 * 5
+    panels = {(row["time"], row["body"]) for row in records(chart, "body", "x", "named")}
+    assert len(panels) == 5
+    drawn(chart)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -102,3 +102,17 @@ def test_two_thousand_nodes_stay_small():
 def test_zero_nodes_are_rejected(explanation):
     with pytest.raises(InputError, match="k: got 0"):
         top_nodes(explanation, k=0)
+
+
+def test_a_sample_in_which_a_node_was_not_observed_is_no_importance_of_zero():
+    """The second sensor was silent in half of the samples, and the third in all."""
+    values, observed = np.ones((12, 1, 4, 3)) * [1.0, 1.5, 0.0], np.ones((12, 1, 4, 3), bool)
+    values[6:, ..., 1], observed[6:, ..., 1], observed[..., 2] = 0.0, False, False
+    values *= np.linspace(0.9, 1.1, 12)[:, None, None, None]
+    e = Explanation(values, np.ones((12, 1, 4), bool), ("a", "b", "c"), observed=observed)
+    found = records(top_nodes(e), "node", "value")
+    assert [row["node"] for row in found] == ["b", "a", "c"]
+    assert found[0]["value"] == pytest.approx(values[:6, ..., 1].mean())
+    assert found[0]["low"] > 1.2
+    assert found[2]["value"] == 0
+    assert "most important: b, a>" in repr(e)

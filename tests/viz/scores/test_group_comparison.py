@@ -46,3 +46,26 @@ def test_a_graph_without_positions_is_not_drawn():
 def test_what_cannot_be_drawn(result, wrong, message):
     with pytest.raises(InputError, match=message):
         group_comparison(**{"result": result, **wrong})
+
+
+@pytest.mark.parametrize("size", [2e-8, 3e-5, 1.0, 4e7])
+def test_numbers_on_the_axes_are_short_whatever_the_unit(size):
+    values = np.random.default_rng(0).gamma(50, size=(12, 1, 8, 3)) / 50 * size
+    shown = words(
+        group_comparison(stx.compare_groups(stx.Explanation(values, np.ones((12, 1, 8), bool)), list("aaaaaabbbbbb")))
+    )
+    numbers = [word for word in shown if word.strip("−+-").replace(".", "").replace(",", "").isdigit()]
+    assert len(numbers) > 6
+    assert max(map(len, numbers)) <= 7, numbers
+    assert any("in 10" in word for word in shown) == (size != 1.0)
+
+
+def test_intervals_are_over_samples_where_no_clusters_are_given():
+    values = np.random.default_rng(0).gamma(50, size=(12, 1, 8, 3))
+    e = stx.Explanation(values, np.ones((12, 1, 8), bool))
+    groups = list("aaaaaabbbbbb")
+    alone = " ".join(words(group_comparison(stx.compare_groups(e, groups))))
+    assert "95% intervals over samples." in alone
+    assert "clusters" not in alone
+    within = " ".join(words(group_comparison(stx.compare_groups(e, groups, clusters=list("112233445566")))))
+    assert "95% intervals over clusters." in within

@@ -1,9 +1,13 @@
 """The chart of methods against two truths."""
 
+import inspect
+
 import pandas as pd
 import pytest
 
+from stexplain.bench.wording import with_baseline, with_names
 from stexplain.errors import InputError
+from stexplain.explainers.by_name import methods
 from stexplain.viz import truths
 
 TABLE = pd.DataFrame(
@@ -35,3 +39,12 @@ def test_chosen_methods_are_drawn_in_their_order():
 def test_a_missing_column_is_refused():
     with pytest.raises(InputError, match="baseline_explainer"):
         truths(TABLE.drop(columns="baseline_explainer"))
+
+
+def test_no_name_of_a_method_with_its_baseline_is_cut():
+    masking = [name for name, kind in methods().items() if "baseline" in inspect.signature(kind).parameters]
+    assert len(masking) > 4
+    names = [with_baseline(name, baseline) for name in masking for baseline in ("interpolation", "historical_average")]
+    table = pd.DataFrame({"method": names, "baseline_explainer": False, "truth": "effect", "value": 0.5})
+    chart = truths(with_names(table))
+    assert "labelExpr" not in chart.layer[1].to_dict()["encoding"]["y"]["axis"]
