@@ -22,11 +22,15 @@ extensions = [
     "sphinx.ext.viewcode",
     "sphinx_gallery.gen_gallery",
     "api_pages",
+    "chart_pictures",
     "charts",
+    "docstrings",
     "licences",
     "mathml",
     "offline",
+    "pages",
     "reference",
+    "signatures",
 ]
 sphinx_gallery_conf = {
     "examples_dirs": "examples",
@@ -42,6 +46,8 @@ sphinx_gallery_conf = {
     "capture_repr": ("_repr_html_", "__repr__"),
     "remove_config_comments": True,
     "show_memory": False,
+    # How long a page took says what else the machine did that built it.
+    "min_reported_time": float("inf"),
     # Its page of running times loads scripts from elsewhere.
     "write_computation_times": False,
     "download_all_examples": False,
@@ -57,25 +63,22 @@ html_title = "stexplain"
 html_static_path = ["_static"]
 html_css_files = ["tutorials.css"]
 autodoc_typehints = "description"
+# A list of all arguments without a word on any would stand below each class whose attributes are described.
+autodoc_typehints_description_target = "documented_params"
+# In single backquotes; see `_ext/docstrings.py`.
+default_role = "named"
 autodoc_member_order = "bysource"
-autodoc_default_options = {"members": True, "show-inheritance": True}
+# Of bases that have no page themselves; not of those that have one, and of other packages.
+NOT_INHERITED = (
+    "object, Module, Explainer, Target, Stage, tuple, dict, BaseException, BaseModel, Protocol, Generic, Sequence, "
+    "Mapping"
+)
+autodoc_default_options = {
+    "members": True,
+    "show-inheritance": True,
+    "inherited-members": NOT_INHERITED,
+    "special-members": "__call__",
+}
 # A dataclass field and its line in "Attributes" are the same attribute: without this, autodoc warns of a duplicate.
 napoleon_use_ivar = True
 suppress_warnings = ["ref.python"]
-
-
-def literal_equations(app: object, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
-    """Shows an indented paragraph of a docstring literally: it is an equation, not a quotation."""
-    shown: list[str] = []
-    for line in lines:
-        before = next((text for text in reversed(shown) if text.strip()), "")
-        begins = line.startswith("    ") and shown and not shown[-1].strip()
-        if begins and before and not before.startswith(" ") and not before.endswith("::"):
-            shown += ["::", ""]
-        shown.append(line)
-    lines[:] = shown
-
-
-def setup(app) -> None:  # type: ignore[no-untyped-def]
-    # Before napoleon, which has the default priority of 500.
-    app.connect("autodoc-process-docstring", literal_equations, priority=400)

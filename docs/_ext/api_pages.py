@@ -7,7 +7,7 @@ The names are those that the package exports, so that the reference follows it. 
 from collections.abc import Mapping
 from pathlib import Path
 
-from public_modules import exported, modules
+from public_modules import modules, shortest
 
 ABBREVIATIONS = ("Eq.", "ch.", "Trans.", "no.", "p.", "pp.", "Fig.")
 
@@ -53,20 +53,30 @@ GROUPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "Others": ("", ("stexplain",)),
 }
 MODULES = (
-    ("stexplain.errors stexplain.axes", ""),
-    ("stexplain.explainers.explainer stexplain.data.store.prepare stexplain.metrics.dataset", ""),
+    ("stexplain.axes", ""),
+    # `ModelCaller` has the options of all explainers.
+    ("stexplain.explainers.model.caller", ""),
+    (
+        "stexplain.explainers.explainer stexplain.explainers.methods.baselines.base "
+        "stexplain.explainers.model.locality stexplain.metrics.masked_model stexplain.data.store.prepare",
+        "",
+    ),
     ("stexplain.data.readers", "all"),
-    ("stexplain.data.baselines", ""),
+    ("stexplain.data.baselines.named stexplain.data.baselines", ""),
     (
         "stexplain.data.planted.ntu stexplain.data.planted.ntu_oracle stexplain.data.planted.graph "
         "stexplain.data.planted.roads stexplain.data.planted.roads_oracle",
         "",
     ),
-    ("stexplain.backend.aggregation stexplain.backend.dgl stexplain.nn.graph_convolution stexplain.training.state", ""),
     (
-        "stexplain.bench.runner stexplain.bench.joining stexplain.bench.experiment stexplain.bench.run "
-        "stexplain.bench.stage stexplain.bench.report stexplain.bench.claims stexplain.bench.check_card "
-        "stexplain.cli.diagnosis.diagnose",
+        "stexplain.backend.topology stexplain.backend.aggregation stexplain.backend.dgl "
+        "stexplain.nn.graph_convolution stexplain.training.state",
+        "",
+    ),
+    (
+        "stexplain.cards.experiment stexplain.bench.runner stexplain.bench.joining stexplain.bench.experiment "
+        "stexplain.bench.run stexplain.bench.stage stexplain.bench.report stexplain.bench.claims "
+        "stexplain.bench.check_card stexplain.cli.diagnosis.diagnose",
         "",
     ),
 )
@@ -75,13 +85,8 @@ MODULES = (
 
 def grouped() -> dict[str, list[str]]:
     """Title of a group -> the public names of it, each once and under its shortest path."""
-    shortest: dict[tuple[str, str], str] = {}
-    for path, module in exported().items():
-        key = (module, path.rpartition(".")[2])
-        if key not in shortest or (path.count("."), path) < (shortest[key].count("."), shortest[key]):
-            shortest[key] = path
     found: dict[str, list[str]] = {title: [] for title in GROUPS}
-    for (module, _), path in sorted(shortest.items(), key=lambda item: item[1].rpartition(".")[2].lower()):
+    for (module, _), path in sorted(shortest().items(), key=lambda item: item[1].rpartition(".")[2].lower()):
         found[_group_of(module)].append(path)
     return {title: names for title, names in found.items() if names}
 

@@ -58,14 +58,15 @@ def licence(name: str) -> str:
 
 
 def rows(names: dict[str, str]) -> list[str]:
-    """A row per package: name, version, licence, and what needs it."""
+    """A row per package: name, version, licence, and, where any has one, what needs it."""
     lines = []
     for name, why in sorted(names.items()):
         try:
             version, terms = metadata.version(name), licence(name) or "not stated in its metadata"
         except metadata.PackageNotFoundError:
             version, terms = "not installed where this page was built", ""
-        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in (name, version, terms, why)) + " |")
+        cells = (name, version, terms, *([why] if any(names.values()) else []))
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return lines
 
 
@@ -87,8 +88,8 @@ def page() -> str:
             *rows(asked),
             "",
             "## What those ask for",
-            "| package | version | licence | |",
-            "|---|---|---|---|",
+            "| package | version | licence |",
+            "|---|---|---|",
             *rows(others),
             "",
             "Data sets have licences of their own, which `stexplain data show NAME` prints.",

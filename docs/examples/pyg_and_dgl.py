@@ -19,7 +19,7 @@ NODES, FRAMES = 8, 24
 names = [f"s{number}" for number in range(NODES)]
 ring = [(number, (number + 1) % NODES) for number in range(NODES)]
 graph = stx.STGraph.from_edges(names, [(names[a], names[b]) for a, b in ring])
-edge_index = torch.tensor(ring + [(b, a) for a, b in ring]).T
+edge_index, _ = graph.to_pyg()
 torch.manual_seed(0)
 x = torch.randn(6, FRAMES, NODES)
 

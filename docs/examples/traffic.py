@@ -155,8 +155,10 @@ print(
 stx.viz.road_network(e, minutes=5, unit="mph", marked={"forecast": [sensor]})
 
 # %%
-# As a heat map of sensors and lags. After an incident traffic is thinner and faster downstream, an hour before the queue is
-# here:
+# As a heat map of sensors and lags, the most important sensor on top. Its row is the one that matters: the next sensor
+# downstream, some half an hour before the last observation, and so an hour before the forecast. There traffic was faster than
+# usual, as it thins out behind an incident; the queue grows against the traffic and arrives here an hour later. So an
+# observation that was *fast* lowered the forecast (blue).
 
 stx.viz.lag_map(e, minutes=5, unit="mph", nodes=12, marked={"forecast": [sensor]})
 
