@@ -3,9 +3,11 @@
 Inferences are counted at the model itself, by the size of what goes in: also those of checks and of tries that fail.
 For each model all layers are measured (`layers`), and a layer found and explained by default (`explain`). Run:
 
-    python benchmarks/probe.py [--only NAME ...] [--full]
+    python benchmarks/probe.py [--only NAME ...] [--deep] [--full]
 
-`--full` adds ten blocks of an ST-GCN of 64 to 256 channels, 300 frames, 25 joints and 2 persons: minutes on a core.
+`--deep` adds ten narrow blocks of the small ST-GCN, 96 frames and four samples: all layers, the first and the last by
+their names, and what mixes nodes. `--full` adds ten blocks of an ST-GCN of 64 to 256 channels, 300 frames, 25 joints
+and 2 persons: minutes on a core.
 """
 
 import argparse
@@ -23,6 +25,7 @@ import stexplain as stx
 
 # The small architectures live beside the tests that check them.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from tests.explainers.architectures.skeletons import JOINTS, STGCN, STGCNBlock
 from tests.explainers.architectures.zoo import MAKERS, built
 
 WIDTHS = ((3, 64, 1), *[(64, 64, 1)] * 3, (64, 128, 2), *[(128, 128, 1)] * 2, (128, 256, 2), *[(256, 256, 1)] * 2)
@@ -68,6 +71,17 @@ class FullSize(nn.Module):
         return self.head(y.mean((2, 3)).unflatten(0, (samples, persons)).mean(1))
 
 
+def deep() -> nn.Module:
+    """The small ST-GCN with as many blocks as the released one."""
+    torch.manual_seed(0)
+    model = STGCN()
+    model.st_gcn_networks = nn.ModuleList(
+        STGCNBlock(width if width == 3 else 8, 8, stride=stride, residual=width != 3) for width, out, stride in WIDTHS
+    )
+    model.edge_importance = nn.ParameterList([torch.ones(3, JOINTS, JOINTS) for _ in WIDTHS])
+    return model.eval()
+
+
 def measured(model: nn.Module, sample_size: int, call: Callable[[], Any]) -> tuple[int, float]:
     """Inferences of one sample, and seconds."""
     values = [0]
@@ -89,6 +103,7 @@ def main() -> None:
     """Measures, and prints a line for each model."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--only", nargs="*", default=list(MAKERS), choices=list(MAKERS), help="small architectures")
+    parser.add_argument("--deep", action="store_true", help="also ten blocks of the small ST-GCN")
     parser.add_argument("--full", action="store_true", help="also the full-size ST-GCN")
     arguments = parser.parse_args()
     tables, explanations = [], []
@@ -107,6 +122,18 @@ def main() -> None:
         print(f"{name:24} {table:8} {first:7.2f} {explanation:8} {second:7.2f}", flush=True)
     if tables:
         print(f"{'median':24} {statistics.median(tables):8.0f} {'':7} {statistics.median(explanations):8.0f}")
+    if arguments.deep:
+        model, x = deep(), torch.randn(4, 3, 96, JOINTS, 2)
+        about = {"inputs": "b c t n m"}
+        for label, call in {
+            "all layers": lambda: stx.layers(model, x, **about),
+            # With the explanation and the checks of the batch, which are 12.
+            "first block": lambda: stx.STGGradCAM(model, layer="st_gcn_networks.0", **about)(x, target=1),
+            "last block": lambda: stx.STGGradCAM(model, layer="st_gcn_networks.9", **about)(x, target=1),
+            "what mixes nodes": lambda: stx.adjacencies(model, x, **about),
+        }.items():
+            count, seconds = measured(model, x[0].numel(), call)
+            print(f"ten blocks, {label:18} {count:8} {seconds:7.1f}", flush=True)
     if arguments.full:
         torch.manual_seed(0)
         model, x = FullSize().eval(), torch.randn(1, 3, 300, 25, 2)
