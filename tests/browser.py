@@ -58,7 +58,7 @@ frame.addEventListener("load", async () => {
 </script>"""
 
 
-def look(page: str, script: str = "return {};", *, width: int = 1400, dark: bool = False) -> dict:
+def look(page: str, script: str = "return {};", *, width: int = 1400, dark: bool = False, still: bool = False) -> dict:
     """What a script finds on a page.
 
     Args:
@@ -67,6 +67,7 @@ def look(page: str, script: str = "return {};", *, width: int = 1400, dark: bool
             `d` its document, ``await wait(ms)`` lets time pass.
         width: of the page in pixels.
         dark: whether the reader prefers dark pages.
+        still: whether the reader asked for less motion.
 
     Returns:
         The object, with ``problems`` (errors and requests) and ``drawn`` (whether the charts are).
@@ -81,6 +82,7 @@ def look(page: str, script: str = "return {};", *, width: int = 1400, dark: bool
             f"--window-size={max(width, 500)},1000",
             f"--blink-settings=preferredColorScheme={0 if dark else 1}",
             "--dump-dom",
+            *(("--force-prefers-reduced-motion",) if still else ()),
         )
         done = _run(folder, path, *shown)
     found = re.search(r"ANSWER(.*)END</pre>", done.stdout, re.DOTALL)

@@ -189,3 +189,13 @@ def test_a_lock_that_cannot_be_removed_stays(tmp_path: Path, monkeypatch):
     for _ in range(2):
         with run_folder(tmp_path / "run", {"seed": 0}) as records:
             records("one", lambda: {})
+
+
+def test_a_file_that_may_not_be_read_has_no_hash_and_is_named(tmp_path, monkeypatch):
+    def refused(self, *args, **named):
+        raise PermissionError(13, "Permission denied", str(self))
+
+    (tmp_path / "x.npy").write_bytes(b"abc")
+    monkeypatch.setattr(Path, "open", refused)
+    with pytest.raises(DataError, match=r"x.npy could not be read as a file: Permission denied. Allow it"):
+        files.sha256(tmp_path / "x.npy")

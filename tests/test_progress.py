@@ -4,7 +4,10 @@ import io
 import sys
 
 import pytest
+import torch
+from torch import nn
 
+from stexplain import layers
 from stexplain import progress as module
 from stexplain.progress import Progress
 
@@ -81,3 +84,40 @@ def test_one_bar_is_shown_at_a_time(monkeypatch):
     with Progress("outer", 2, every=0.0), Progress("inner", 2, every=0.0) as inner:
         inner.advance()
     assert out.getvalue() == ""
+
+
+class Bar:
+    """Stands where rich's bar does, and keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.shown: list[str] = []
+        self.passes = 0
+
+    def add_task(self, what, **_):
+        return what
+
+    def start(self):
+        self.shown.append("started")
+
+    def update(self, task, *, completed, **_):
+        self.passes = completed
+
+    def stop(self):
+        self.shown.append("stopped")
+
+
+@pytest.mark.parametrize(("terminal", "slow"), [(True, True), (True, False), (False, True)])
+def test_measuring_layers_shows_its_passes_on_a_terminal_where_it_takes_long(monkeypatch, clock, terminal, slow):
+    bar = Bar()
+    monkeypatch.setattr(sys, "stderr", Terminal() if terminal else io.StringIO())
+    monkeypatch.setattr(Progress, "_terminal_bar", lambda shown: bar)
+
+    class Slow(nn.Module):
+        def forward(self, x):
+            clock.now += 10.0 if slow else 0.001
+            return x.relu().mean((2, 3))
+
+    table = layers(nn.Sequential(nn.Conv2d(2, 4, 1), Slow()), torch.randn(2, 2, 6, 5), inputs="b c t n")
+    assert len(table) == 2
+    assert bar.shown == (["started", "stopped"] if terminal and slow else [])
+    assert (bar.passes > 1) == terminal

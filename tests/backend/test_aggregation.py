@@ -12,7 +12,7 @@ from stexplain.backend.aggregation import aggregate, aggregate_torch, implementa
 from stexplain.backend.dgl import dgl_graph, topology_graph
 from stexplain.backend.topology import Topology
 from stexplain.errors import InputError
-from tests.reference import aggregate_dense
+from tests.reference.graphs import aggregate_dense
 
 
 def random_topology(seed: int, sources: int = 5, targets: int = 7, edges: int = 12) -> Topology:

@@ -1,11 +1,25 @@
 """How cards are found and read, and what their errors say."""
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
 
-from stexplain.cards import Recipe, card_names, card_path, dataset_card, import_object, model_card, read_toml, trusting
+from stexplain.cards import (
+    Recipe,
+    card_names,
+    card_path,
+    dataset_card,
+    import_object,
+    model_card,
+    read_toml,
+    series_card,
+    trusting,
+)
+from stexplain.cards.experiment import experiment_card
 from stexplain.errors import CardError
+from tests.data.series_cards import small_card
 
 RECIPE = """
 summary = "for a test"
@@ -96,3 +110,29 @@ def test_import_paths():
             import_object("json:dump_s", "the test")
         with pytest.raises(CardError, match="the test names 'nowhere.at', but 'nowhere' cannot be imported"):
             import_object("nowhere.at", "the test")
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "/x", "..", " ", "C:\\x", "a\\..\\..\\b"])
+def test_a_card_is_called_as_a_folder_may_be(name, tmp_path):
+    (tmp_path / "card.toml").write_text(card_path("datasets", "nw-ucla").read_text("utf-8").replace(
+        'name = "nw-ucla"', f"name = {json.dumps(name)}", 1), "utf-8")  # fmt: skip
+    with pytest.raises(CardError, match=r"name: got .*; expected a name without slashes"):
+        dataset_card(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["../speeds.csv", "/etc/passwd", "a/../../b"])
+def test_a_card_names_no_files_outside_of_the_data(name, tmp_path):
+    small_card(tmp_path, "stexplain.data.readers.speeds_csv")
+    path = tmp_path / "card.toml"
+    path.write_text(f'{path.read_text("utf-8")}\n[files]\nvalues = "{name}"\n', "utf-8")
+    with pytest.raises(CardError, match=r"files.values: got .*; expected a path within the folder of the data"):
+        series_card(path)
+
+
+@pytest.mark.parametrize("name", ["../../x", "/x", "stages", "a/../../x", "."])
+def test_a_run_lies_in_the_folder_of_its_experiment(name, tmp_path):
+    shutil.copytree(card_path("datasets", "planted").parent, tmp_path / "planted")
+    path = tmp_path / "planted/experiment.toml"
+    path.write_text(path.read_text("utf-8").replace("[[runs]]\n", f'[[runs]]\nname = "{name}"\n#', 1), "utf-8")
+    with pytest.raises(CardError, match=r"runs.0: got the name .*; expected one that a folder within"):
+        experiment_card(tmp_path / "planted")

@@ -11,8 +11,8 @@ from stexplain.explainers.edge_explanation import EdgeExplanation, EdgeFrames
 from stexplain.explainers.explanation import Explanation
 from stexplain.graph import STGraph
 
-# What makes no chart.
-OTHER = {"animate", "draw_skeleton", "draw_timeline", "save"}
+# What makes no chart: films, files, and pictures of matplotlib, which hold no text but glyphs.
+OTHER = {"animate", "save", *(name for name in viz.__all__ if name.startswith("draw_"))}
 
 
 def graph(mark: str) -> STGraph:

@@ -18,7 +18,7 @@ from stexplain.data.store.prepare import prepare
 from stexplain.explainers.saving.formats import READERS
 from stexplain.files import atomic_write, folder_lock, write_json
 from stexplain.nn.checkpoint import load_model, save_model
-from tests.bench.small_experiment import write_cards, write_recordings
+from tests.bench.small_experiment import experiment_text, write_cards, write_recordings
 from tests.data.skeleton_files import write_ucla
 from tests.faults.as_on_windows import windows as windows
 
@@ -119,14 +119,7 @@ def test_planted_data_is_made_once(tmp_path, monkeypatch, windows):
 
 def test_an_experiment_is_run_and_run_again(tmp_path, monkeypatch, windows):
     monkeypatch.setenv("STEXPLAIN_CARDS", str(tmp_path / "cards"))
-    card = write_cards(tmp_path / "cards")
-    model = tmp_path / "cards" / "models" / "small.toml"
-    model.write_text(model.read_text().replace("epochs = 25", "epochs = 1").replace("[8, 8]", "[4, 4]"))
-    (card / "experiment.toml").write_text(
-        'title = "T"\nquestion = "Q?"\ncitation = "none"\nnode = "joint"\n'
-        '[[runs]]\nprotocol = "xview"\nmodel = "small"\n'
-        '[recipes]\nplanted = "quick"\nreal = "quick"\n[stages.accuracy]\n'
-    )
+    card = write_cards(tmp_path / "cards", experiment=experiment_text("[stages.accuracy]\n"), epochs=1, channels=4)
     recordings = write_recordings(tmp_path / "raw")
     for _ in range(2):
         bench(str(card), data=recordings, out=tmp_path / "run", progress=False)

@@ -95,8 +95,7 @@ def _bench(root: Path, name: str, out: Path, data: Path | None) -> None:
 def _recognition_inputs(root: Path) -> None:
     from tests.bench.small_experiment import write_cards, write_recordings
 
-    card = write_cards(root)
-    _edited(root / "models/small.toml", epochs=("epochs = 25", "epochs = 3"), width=("[8, 8]", "[4, 4]"))
+    card = write_cards(root, epochs=3, channels=4)
     _edited(card / "experiment.toml", values=("[0.5, 1.0]", "[1.0]"), baselines=('["zero", "mean"]', '["zero"]'))
     write_recordings(root / "raw")
 
@@ -108,8 +107,7 @@ def _recognition(root: Path, out: Path) -> None:
 def _forecast_inputs(root: Path) -> None:
     from tests.bench.small_roads import write_cards
 
-    card = write_cards(root)
-    _edited(root / "models/lane-stgcn.toml", epochs=("epochs = 30", "epochs = 2"), width=("[8, 4, 8]", "[4, 4, 4]"))
+    card = write_cards(root, epochs=2, wide=4)
     _edited(card / "experiment.toml", steps=("steps = 24", "steps = 4"), curve=("steps = 8", "steps = 2"))
 
 
@@ -179,15 +177,15 @@ def _clips_and_model(root: Path) -> None:
 
 def _measure(engine: str) -> Callable[[Path, Path], None]:
     def run(root: Path, out: Path) -> None:
-        from stexplain.cli.measure import _Asked, _measured
+        from stexplain.cli.measure import _measured, _Work
         from stexplain.data.load import load_dataset
 
         clips = load_dataset("ntu", root / "store")
         # Parts of two clips, where the command's have hundreds.
         how = {"engine": engine, "workers": 2, "batch": 2, "part": 2, "progress": False}
         model = root / "model"
-        _measured("masking", _Asked(model, clips, out / "measures", "STGGradCAM", 3, "zero", how, {}))
-        _measured("maps", _Asked(model, clips, out / "maps", "InputGradient", 3, "zero", how, {}))
+        _measured("masking", _Work(model, clips, out / "measures", "STGGradCAM", 3, "zero", how, {}))
+        _measured("maps", _Work(model, clips, out / "maps", "InputGradient", 3, "zero", how, {}))
 
     return run
 

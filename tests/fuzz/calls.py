@@ -72,7 +72,9 @@ def _attempt(entry: Entry, draw: random.Random) -> str:
     except StexplainError as error:
         if str(error).startswith("unknown "):  # it shows what it got, and what there is
             return text
-        names = {*parameters, *given} | ({"the model"} if "output" in given else set())
+        # An entry of a dictionary is named by its key.
+        keys = {key for one in given.values() if isinstance(one, dict) for key in one if isinstance(key, str) and key}
+        names = {*parameters, *given, *keys} | ({"the model"} if "output" in given else set())
         shapes = [str(tuple(one.shape)) for one in given.values() if isinstance(getattr(one, "shape", None), tuple)]
         named = any(re.search(rf"(?<![a-z]){re.escape(name.rstrip('s'))}", str(error)) for name in names)
         values = [_short(given[name])[:12].strip("'\"[(") for name in wrong]

@@ -62,6 +62,26 @@ def speeds_csv(folder: Path) -> None:
     (folder / "sensors.csv").write_text(SENSORS)
 
 
+def pems_stations(folder: Path) -> None:
+    (folder / "d04_text_station_5min_2012_03_01.txt").write_text(
+        "\n".join(
+            f"{time:%m/%d/%Y %H:%M:%S},{station},4,101,N,ML,.3,50,100,{speed:.0f},.05,{speed:.1f},,,,,"
+            for time, speeds in zip(_times(), VALUES, strict=True)
+            for station, speed in zip(IDS, speeds, strict=True)
+        )
+    )
+    (folder / "edges.csv").write_text(EDGES)
+
+
+def two_row_csv(folder: Path) -> None:
+    pd.DataFrame(
+        np.repeat(VALUES.round(2), 2, axis=1),
+        index=_times(),
+        columns=pd.MultiIndex.from_product([IDS, ["speed", "flow"]], names=["sensor", "channel"]),
+    ).to_csv(folder / "speeds.csv")
+    (folder / "edges.csv").write_text(EDGES)
+
+
 def speeds_csv_with_distances(folder: Path) -> None:
     pd.DataFrame(VALUES.round(2), index=_times(), columns=IDS).to_csv(folder / "speeds.csv")
     (folder / "distances.csv").write_text("from,to,distance\n11,12,110\n13,12,130\n12,11,120\n12,13,125\n")
@@ -82,13 +102,13 @@ def basicts(folder: Path) -> None:
 
 def pems(folder: Path) -> None:
     np.savez(folder / "pems04.npz", data=VALUES[..., None])
-    (folder / "distance.csv").write_text("from,to,cost\n0,1,310.6\n2,1,330.9\n")
+    (folder / "distance.csv").write_text("from,to,cost\n0,1,310.6\n2,1,33.9\n")
 
 
 def pems_compressed_with_ids(folder: Path) -> None:
     np.savez_compressed(folder / "pems03.npz", data=VALUES[..., None])
     (folder / "pems03.txt").write_text("\n".join(IDS))
-    (folder / "distance.csv").write_text("from,to,cost\n11,12,310.6\n13,12,330.9\n")
+    (folder / "distance.csv").write_text("from,to,cost\n11,12,310.6\n13,12,33.9\n")
 
 
 def largest(folder: Path) -> None:

@@ -1,7 +1,9 @@
 """Valid calls of what neither an example calls nor annotations tell how: tables with certain columns, files."""
 
+import functools
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +13,13 @@ import torch
 
 import stexplain as stx
 from stexplain.axes import Layout
+from stexplain.cards import model_card
+from stexplain.data.store.prepared import Store
 from tests.fuzz import corpus
 from tests.fuzz.examples import Call
-from tests.fuzz.objects import batch, clips, explanation, graph, model_output, prepared
+from tests.fuzz.objects import Model, batch, clips, explanation, graph, model_output, prepared
 
+_ABLATION = ("with_graph", "without_graph", "model", "history")
 SCORES = {"value": 0.5, "low": 0.4, "high": 0.6}
 
 
@@ -97,6 +102,61 @@ def _released() -> dict[str, Any]:
     return {"state_dict_or_path": entries}
 
 
+def _generated() -> stx.Clips:
+    """Clips with a counterfactual, as generated data has one."""
+    line = clips()
+    rows = replace(line._rows, counterfactual=np.zeros_like(line._rows.x))
+    return line._with(rows=rows)
+
+
+def _effect() -> Any:
+    return stx.metrics.dataset.effect(Model(), _generated(), windows=2, progress=False)
+
+
+def _store() -> dict[str, Any]:
+    found = Store.open(prepared())
+    return {"path": found.path, "info": found.info, "table": found.table, "rows": found.rows}
+
+
+def _forecaster(windows: Any) -> Any:
+    torch.manual_seed(0)
+    return stx.load_model("stgcn-roads", graph=windows.graph, horizon=2, blocks=[[4, 4, 4]])
+
+
+def _windows() -> tuple[Any, Any, Any]:
+    values = np.random.default_rng(0).normal(50, 5, (90, 3))
+    time = pd.date_range("2024-01-01", periods=90, freq="h")
+    series = stx.WindowedSeries(values, window=12, horizon=2, graph=graph(), time=time)
+    return series.split(0.5, 0.25)
+
+
+def _ablation_arguments() -> dict[str, Any]:
+    train, validation, test = _windows()
+    recipe = next(iter(model_card("stgcn-roads").recipes.values())).model_copy(update={"epochs": 1})
+    return {"model": _forecaster(train), "train": train, "test": test, "recipe": recipe, "progress": False,
+            "validation": validation}  # fmt: skip
+
+
+@functools.cache
+def _ablation() -> Any:
+    return stx.training.graph_ablation(**_ablation_arguments())
+
+
+def _events() -> stx.WindowedSeries:
+    """Windows of which one has a planted event."""
+    events = pd.DataFrame({"target": ["b"], "frame": [3], "horizon": [1]})
+    truth = np.zeros((1, 4, 3), bool)
+    truth[0, 1:3, 0] = True
+    values = np.random.default_rng(0).normal(50, 5, (48, 3))
+    named: Any = {"events": events, "truth": truth, "counterfactual": values[None, 3:7].astype(np.float32)}
+    return stx.WindowedSeries(values, window=4, horizon=2, graph=graph(), **named)
+
+
+def _forecast_curve() -> stx.metrics.ForecastMaskingCurve:
+    sums = {"highlighted": {name: np.array([[4.0, 2.0], [5.0, 3.0]]) for name in ("error", "change")}}
+    return stx.metrics.ForecastMaskingCurve(np.array([0.0, 1.0]), sums, np.array([2, 2]), ("p", "q"), "zero", 1)
+
+
 GIVEN: dict[str, Callable[[], tuple[Any, dict[str, Any]]]] = {
     "stexplain.load_dataset": lambda: (stx.load_dataset, {"card": "nw-ucla", "data": prepared()}),
     "stexplain.data.load_clips": lambda: (stx.data.load_clips, {"card": "nw-ucla", "data": prepared()}),
@@ -120,6 +180,24 @@ GIVEN: dict[str, Callable[[], tuple[Any, dict[str, Any]]]] = {
     ),
     "stexplain.PerSample.nodes_read": lambda: (stx.PerSample([stx.Class(0)] * 4).nodes_read, {"info": _info("b c")}),
     "stexplain.explainers.Target.nodes_read": lambda: (stx.Class(0).nodes_read, {"info": _info("b c")}),
+    "stexplain.data.Store": lambda: (Store, _store()),
+    "stexplain.Clips.counterfactual": lambda: (_generated().counterfactual, {}),
+    "stexplain.metrics.dataset.effect": lambda: (
+        stx.metrics.dataset.effect, {"model": Model(), "clips": _generated(), "windows": 2, "progress": False},
+    ),
+    "stexplain.metrics.dataset.DatasetEffect.used": lambda: (_effect().used, {}),
+    "stexplain.metrics.dataset.DatasetEffect.groups": lambda: (_effect().groups, {}),
+    "stexplain.metrics.dataset.DatasetEffect.to_frame": lambda: (_effect().to_frame, {}),
+    "stexplain.metrics.ForecastMaskingCurve.faithfulness": lambda: (_forecast_curve().faithfulness, {}),
+    "stexplain.explainers.OutputInfo.entries_of_rows": lambda: (
+        _info("b t n").entries_of_rows, {"per_sample": [1, 2], "count": 2, "noun": "numbers"},
+    ),
+    "stexplain.WindowedSeries.events_batch": lambda: (_events().events_batch, {"events": [0]}),
+    "stexplain.training.graph_ablation": lambda: (stx.training.graph_ablation, _ablation_arguments()),
+    "stexplain.training.GraphAblation": lambda: (
+        stx.training.GraphAblation, {name: getattr(_ablation(), name) for name in _ABLATION},
+    ),
+    "stexplain.training.GraphAblation.to_frame": lambda: (_ablation().to_frame, {"horizons": [1, 2]}),
     "stexplain.load_stgcn_checkpoint": lambda: (stx.load_stgcn_checkpoint, _released()),
     "stexplain.LearnedMask.loss": lambda: (
         stx.LearnedMask(torch.nn.Identity(), graph=graph()).loss,

@@ -94,19 +94,13 @@ def _explanations(folder: Path) -> dict[str, Path]:
 def _runs(paths: dict[str, Path]) -> None:
     from stexplain.bench.records import run_folder
     from stexplain.bench.runner import bench
-    from tests.bench.small_experiment import write_cards, write_recordings
+    from tests.bench.small_experiment import experiment_text, write_cards, write_recordings
 
     with run_folder(paths["run"] / "run", REQUESTED) as records:
         for name in ("train", "accuracy/part"):
             records(name, lambda: {"value": 1})
     home = paths["finished"].with_name("cards of the run")
-    card = write_cards(home)
-    model = home / "models" / "small.toml"
-    model.write_text(model.read_text().replace("epochs = 25", "epochs = 1").replace("[8, 8]", "[4, 4]"))
-    (card / "experiment.toml").write_text(
-        'title = "T"\nquestion = "Q?"\ncitation = "none"\nnode = "joint"\n'
-        '[[runs]]\nprotocol = "xview"\nmodel = "small"\n'
-        '[recipes]\nplanted = "quick"\nreal = "quick"\n[stages.accuracy]\n[stages.class_importance]\n'
-    )
+    stages = "[stages.accuracy]\n[stages.class_importance]\n"
+    card = write_cards(home, experiment=experiment_text(stages), epochs=1, channels=4)
     os.environ["STEXPLAIN_CARDS"] = str(home)
     bench(str(card), data=write_recordings(home / "raw"), out=paths["finished"] / "run", progress=False)

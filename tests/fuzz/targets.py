@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 import stexplain.data
-from tests.fuzz import corpus
+from tests.fuzz import corpus, keypoint_files
 
 Call = Callable[[Path, Path], object]
 
@@ -57,8 +57,9 @@ def targets(folder: Path) -> list[Target]:
 def written_formats(folder: Path) -> dict[str, Path]:
     """The corpus: every format in a folder of its own."""
     made = {}
-    for name, write in inspect.getmembers(corpus, inspect.isfunction):
-        if write.__module__ == corpus.__name__ and not name.startswith("_"):
+    writers = [pair for part in (corpus, keypoint_files) for pair in inspect.getmembers(part, inspect.isfunction)]
+    for name, write in writers:
+        if write.__module__ in (corpus.__name__, keypoint_files.__name__) and not name.startswith("_"):
             made[name] = folder / name
             if not made[name].exists():
                 made[name].mkdir(parents=True)
@@ -126,7 +127,7 @@ def _skeletons(formats: dict[str, Path]) -> Target:
 
     def call(case: Path, out: Path) -> object:
         has = {path.suffix for path in case.rglob("*")}
-        if has & {".c3d"} or (case / "table.csv").exists():
+        if has & {".c3d", ".trc", ".ts"} or (case / "table.csv").exists():
             return list(load_skeletons(case, graph=line))
         if (case / "a.pkl").exists() or (case / "a.npz").exists():
             return list(load_skeletons(case, graph="coco-17"))

@@ -22,7 +22,8 @@ import pytest
 from tests.mutation.equivalent import equivalent
 from tests.mutation.mapping import ROOT, core, files_for
 from tests.mutation.mutants import Mutant, mutants, statement
-from tests.mutation.session import Session, Trial
+from tests.mutation.session import Session, Trial, digest
+from tests.mutation.touched import Place
 
 SECONDS = 60.0
 """Of tests, for each fault."""
@@ -49,7 +50,7 @@ def main(arguments: list[str]) -> int:
         mutant = found[module][number]
         key = f"{module}:{mutant.line} {mutant.function}: {mutant.what} #{number}"
         if key not in done:
-            trials.append(Trial(key, module, mutant, _lines(module, mutant), files_for(module)))
+            trials.append(Trial(key, module, mutant, _place(module, mutant), files_for(module)))
     if trials:
         os.chdir(ROOT)
         session = Session(trials, done, given.resume, given.seconds)
@@ -61,9 +62,10 @@ def main(arguments: list[str]) -> int:
     return _summary(done, {f"{module}:": found[module] for module in modules}, len(everyone))
 
 
-def _lines(module: str, mutant: Mutant) -> range | None:
-    """Of the statement that has the fault; none: of the whole module, which is executed as it is imported."""
-    return statement(ast.parse((ROOT / module).read_text("utf-8")), mutant.line) if mutant.function else None
+def _place(module: str, mutant: Mutant) -> Place:
+    source = (ROOT / module).read_text("utf-8")
+    first = statement(ast.parse(source), mutant.line).start
+    return Place(module, digest(module), mutant.function, source.splitlines()[first - 1].strip())
 
 
 def _done(resume: Path | None, *, again: bool) -> dict[str, str]:

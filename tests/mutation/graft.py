@@ -26,14 +26,48 @@ def graft(module: types.ModuleType, mutant: Mutant) -> None:
     if not mutant.function:
         _graft_values(module, code)
         return
-    live = dict(_functions(module))
-    wanted = [one for one in _codes(code) if one.co_qualname == mutant.function]
-    for one in wanted:
-        for function in live.get(mutant.function, []):
+    if not put_code(module, code, mutant.function):
+        raise LookupError(mutant.function)
+    inner = f"{mutant.function}.<locals>."
+    for one in _codes(code):
+        if one.co_qualname.startswith(inner):
+            for function in made_before().get((module.__name__, one.co_qualname, one.co_firstlineno), []):
+                function.__code__ = one
+
+
+@functools.cache
+def made_before() -> dict[tuple[str, str, int], list[types.FunctionType]]:
+    """Functions that others have made, such as while tests were collected: they keep the code that they were made of.
+
+    By module, qualified name and line. What was looked for once is kept.
+    """
+    found: dict[tuple[str, str, int], list[types.FunctionType]] = {}
+    for one in gc.get_objects():
+        if type(one) is types.FunctionType and "<locals>" in one.__code__.co_qualname:
+            key = one.__module__, one.__code__.co_qualname, one.__code__.co_firstlineno
+            found.setdefault(key, []).append(one)
+    return found
+
+
+def put_code(module: types.ModuleType, code: types.CodeType, only: str = "") -> int:
+    """Gives the live functions of a module the code of those of the same name and line; says how many.
+
+    Args:
+        module: that is imported.
+        code: of the whole module, compiled.
+        only: the qualified name of a function; default: all.
+
+    Raises:
+        ValueError: where the code of a function needs another closure.
+    """
+    live, put = dict(_functions(module)), 0
+    for one in _codes(code):
+        for function in live.get(one.co_qualname, []) if only in ("", one.co_qualname) else []:
             if function.__code__.co_firstlineno == one.co_firstlineno:
                 function.__code__ = one
-                return
-    raise LookupError(mutant.function)
+                put += 1
+                break
+    return put
 
 
 def _graft_values(module: types.ModuleType, code: types.CodeType) -> None:

@@ -2,12 +2,14 @@
 
 import ast
 import functools
+import itertools
 import re
+from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-CORE = ("explainers/methods", "explainers/model/probe", "explainers/class_targets.py", "metrics", "intervals")
-"""Methods, alignment in time, targets, metrics, intervals."""
+CORE = ("explainers", "metrics", "intervals")
+"""Methods, what touches models, alignment in time, targets, explanations, metrics, intervals."""
 CONTRACTS = (
     "tests/explainers/test_defaults.py",
     "tests/explainers/test_invariances.py",
@@ -15,10 +17,20 @@ CONTRACTS = (
     "tests/properties/test_against_slow_network.py",
 )
 """Tests of every method, after those of the module."""
+NEAREST = {
+    "explainer": ("test_explainer.py", "model/test_locality.py"),
+    "by_stream": ("model/inputs/test_streams.py",),
+    "target": ("test_targets.py", "test_chosen_classes.py", "test_output_shapes.py"),
+    "targets": ("test_targets.py", "test_output_shapes.py"),
+    "class_targets": ("test_targets.py", "test_chosen_classes.py"),
+    "forecast_target": ("test_forecast_target.py", "test_targets.py", "test_output_shapes.py"),
+}
+"""Tests of modules of `explainers` whose tests have another name than they, or are in several files."""
 _MANY = 5
 """Of files that name a module, so many are run."""
 
 
+@functools.cache
 def core() -> list[str]:
     """The modules of the core, as paths from the root."""
     found: list[Path] = []
@@ -38,21 +50,23 @@ def files_for(module: str) -> list[str]:
     found = _naming(module)
     folder = Path("tests", *Path(module).parts[1:-1])
     beside = [file for file in _tests() if Path(file).parent == folder]
-    importers = [one for one in core() if re.search(rf"\b{re.escape(dotted(module))}\b", _text(one))]
-    further = [file for one in importers for file in _naming(one)][:_MANY]
+    importers = (one for one in core() if _counts(one, dotted(module)))
+    further = itertools.islice((file for one in importers for file in _naming(one)), _MANY)
     contracts = CONTRACTS if module.startswith("stexplain/explainers/") else ()
-    return list(dict.fromkeys([*found[:1], module, *found[1:], *beside, *further, *contracts]))
+    nearest = [f"tests/explainers/{file}" for file in NEAREST.get(Path(module).stem, ()) if "/explainers/" in module]
+    return list(dict.fromkeys([*nearest, *found[:1], module, *found[1:], *beside, *further, *contracts]))
 
 
+@functools.cache
 def _naming(module: str) -> list[str]:
     path = Path(module)
-    pattern = re.compile(rf"\b({'|'.join(map(re.escape, [dotted(module), *_defined(module)]))})\b")
+    names = [dotted(module), *_defined(module)]
     mirrors, others = [], {}
     for file in _tests():
         if file.endswith(f"/test_{path.name}") and path.parts[1] in file:
             mirrors.append(file)
         elif file.split("/")[1] in (path.parts[1], "checks", "properties"):
-            others[file] = len(pattern.findall(_text(file)))
+            others[file] = sum(_counts(file, name) for name in names)
     # Where many name it, those that name it most.
     most = sorted(others, key=lambda file: -others[file])[:_MANY]
     return [*mirrors, *(file for file in most if others[file])]
@@ -73,6 +87,17 @@ def _defined(module: str) -> list[str]:
 @functools.cache
 def _tests() -> list[str]:
     return sorted(str(file.relative_to(ROOT)) for file in (ROOT / "tests").rglob("test_*.py"))
+
+
+def _counts(file: str, name: str) -> int:
+    """How often a file has a name, of a module with its dots, as a word of its own."""
+    return _words(file)[name]
+
+
+@functools.cache
+def _words(file: str) -> Counter[str]:
+    text = _text(file)
+    return Counter(re.findall(r"\w+", text)) + Counter(re.findall(r"stexplain(?:\.\w+)+", text))
 
 
 @functools.cache

@@ -43,7 +43,8 @@ class Mutant:
 def mutants(source: str) -> list[Mutant]:
     """Every mutant of a module, in the order of its lines.
 
-    Left out is what no result can show: annotations, docstrings, messages, imports, types.
+    Left out is what no result can show: annotations, docstrings, messages, imports, types, and assertions, of which one
+    that is turned round always fails, and one that is weakened never does. `strict` of `zip` is one.
 
     Example:
         >>> [one.what for one in mutants("def half(x):\\n    return x / 2\\n")]
@@ -90,6 +91,8 @@ def _walk(tree: ast.AST, scope: str = "", function: str = "") -> Iterator[tuple[
             continue
         for child in list(value) if isinstance(value, list) else [value]:
             if not isinstance(child, ast.AST) or _is_words(child) or _is_types(child, tree, function):
+                continue
+            if isinstance(child, ast.Assert) or (isinstance(child, ast.keyword) and child.arg == "strict"):
                 continue
             # Defaults belong to what is around a function, and what is within one to the outermost.
             within = function or (scope if isinstance(tree, ast.FunctionDef) and name == "body" else "")

@@ -1,5 +1,7 @@
 """One session of pytest that has collected everything once, and forks itself for each fault."""
 
+import ast
+import functools
 import hashlib
 import importlib
 import itertools
@@ -8,6 +10,7 @@ import os
 import resource
 import sys
 import traceback
+import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +18,11 @@ from typing import Any
 
 import pytest
 
-from tests.mutation.graft import graft
+from tests.mutation.graft import graft, made_before
 from tests.mutation.mapping import ROOT, core, dotted
 from tests.mutation.mutants import Mutant
-from tests.mutation.touched import Touched, recorded
+from tests.mutation.touched import WITH_FAULT, Place, Touched, recorded
+from tests.mutation.watch import noting, watch
 
 GRACE = 30
 """Seconds of a processor, beside three times what the tests take: more is a fault that was found, by never ending."""
@@ -33,14 +37,14 @@ class Trial:
         key: its name in the outcomes.
         module: that has it, as a path from the root.
         mutant: the fault.
-        lines: a test that executes one of them may find it; none: any line of the module.
+        place: a test that executes it may find the fault.
         files: of tests, the nearest first.
     """
 
     key: str
     module: str
     mutant: Mutant
-    lines: range | None
+    place: Place
     files: list[str]
 
 
@@ -58,12 +62,25 @@ class Session:
         self._trials, self._done, self._resume, self._seconds = trials, done, resume, seconds
         self._kept = resume.with_suffix(".tests.jsonl") if resume else None
         self._touched: dict[str, Touched] = {}
-        self._core = hashlib.sha256(b"".join((ROOT / one).read_bytes() for one in core())).hexdigest()
+        self._modules = {one: digest(one) for one in core()}
         self._failed = ""
+        self._noted: set[str] = set()
+        self._shared: set[str] = set()
+        self._record = Path(f"/tmp/touched-{os.getpid()}.json")
+        # Tests that are known to pass without a fault.
+        self._passing: set[str] = set()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed:
             self._failed = self._failed or report.nodeid
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_fixture_setup(self, fixturedef: Any) -> Iterator[None]:
+        """What a fixture executes that is made once is executed for all tests of the file."""
+        before = set(self._noted)
+        yield
+        if fixturedef.scope != "function":
+            self._shared |= self._noted - before
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
@@ -71,6 +88,10 @@ class Session:
         for item in filter(_is_of_this_process, session.items):
             items.setdefault(str(item.path.relative_to(ROOT)), []).append(item)
         self._read()
+        for module in self._modules:
+            # Once, for all that is forked.
+            _noting_as_it_is(module)
+        made_before()
         for trial in self._trials:
             outcome, about = self._tried(trial, items)
             self._done[trial.key] = outcome
@@ -82,63 +103,102 @@ class Session:
 
     def _tried(self, trial: Trial, items: dict[str, list[pytest.Item]]) -> tuple[str, str]:
         left, used, number = self._seconds, 0.0, 0
-        # File by file: what tests of a further file execute is not recorded where those of a nearer one find the fault.
         for file in trial.files:
-            touched = self._record(file, items.get(file, []))
-            chosen, seconds = touched.chosen(trial.module, trial.lines, left)
-            if not chosen:
+            by_id = {item.nodeid: item for item in items.get(file, [])}
+            known = self._touched.get(file)
+            if known is not None and known.digest == digest(file) and known.tells(trial.place):
+                chosen, seconds = known.chosen(trial.place, left)
+                tests = [by_id[one] for one in chosen if one in by_id]
+            else:
+                known, tests, seconds = None, list(by_id.values()), left
+            if not tests:
                 continue
-            by_id = {item.nodeid: item for item in items[file]}
-            tests = [by_id[one] for one in chosen]
-            status, cpu, log = _forked(lambda tests=tests: self._run(trial, tests), 3 * seconds + GRACE)
-            used, number, left = used + cpu, number + len(tests), left - seconds
+            work = functools.partial(self._run, trial, tests, seconds, watched=not known)
+            status, cpu, log = _forked(work, 3 * seconds + GRACE)
+            last = log.strip().rpartition("\n")[2]
+            if status == _FAILED and last in by_id and not self._passes([by_id[last]]):
+                # It tells nothing of the fault.
+                print(f"left out, as it fails without a fault: {last}", flush=True)
+                items[file] = [item for item in items[file] if item.nodeid != last]
+                return self._tried(trial, items)
+            used, left = used + cpu, left - (seconds if known else cpu)
             if status == _UNFIT:
-                return "unfit", log.strip().rpartition("\n")[2]
+                return "unfit", last
+            if status == _FAILED or (status != _PASSED and self._passes(tests)):
+                return "killed", f"{used:.1f} s: {last if status == _FAILED else f'status {status}'}"
             if status != _PASSED:
-                last = log.strip().rpartition("\n")[2] if status == _FAILED else f"status {status}"
-                return "killed", f"{used:.1f} s, test {number}: {last}"
+                raise RuntimeError(f"{file}: its tests end with status {status} without a fault, too: {log}")
+            number += len(tests if known else self._entered(file, trial.module).chosen(trial.place, 1e9)[0])
             if left <= 0:
                 break
         return ("survived", f"{used:.1f} s, {number} tests") if number else ("untested", "no test executes it")
 
-    def _run(self, trial: Trial, tests: list[pytest.Item]) -> int:
+    def _passes(self, tests: list[pytest.Item]) -> bool:
+        """Whether tests pass without a fault; they are run once in a session, each."""
+        wanted = [test for test in tests if test.nodeid not in self._passing]
+        status = _forked(lambda: self._run(None, wanted, self._seconds), 3600)[0] if wanted else _PASSED
+        self._passing.update(test.nodeid for test in (wanted if status == _PASSED else ()))
+        return status == _PASSED
+
+    def _run(self, trial: Trial | None, tests: list[pytest.Item], seconds: float, *, watched: bool = False) -> int:
+        """Runs tests with a fault; of those that were not recorded, what they execute is recorded by the way."""
         try:
-            graft(importlib.import_module(dotted(trial.module)), trial.mutant)
+            if trial is not None:
+                graft(importlib.import_module(dotted(trial.module)), trial.mutant)
+            for module in self._modules if watched else ():
+                live = importlib.import_module(dotted(module))
+                with_fault = trial is not None and trial.mutant.function and module == trial.module
+                watch(
+                    live,
+                    _noting(module, trial.mutant.tree) if with_fault else _noting_as_it_is(module),
+                    self._noted.add,
+                )
         except (LookupError, ValueError) as error:
             print(f"{type(error).__name__}: {error}")
             return _UNFIT
-        for _ in _protocol(tests):
+        running = _protocol(tests)
+        if watched:
+            found = recorded(running, self._noted, self._shared, lambda: bool(self._failed), seconds)
+            self._record.write_text(json.dumps(Touched("", self._modules, found).packed()))
+        for _ in () if watched else running:
             if self._failed:
-                print(self._failed)
-                return _FAILED
-        return _PASSED
+                break
+        # On a line of its own, after what pytest shows of progress.
+        print(f"\n{self._failed}")
+        return _FAILED if self._failed else _PASSED
 
-    def _record(self, file: str, items: list[pytest.Item]) -> Touched:
-        """What the tests of a file execute, as it is."""
-        digest = hashlib.sha256((ROOT / file).read_bytes()).hexdigest() + self._core
-        if file not in self._touched or self._touched[file].digest != digest:
-            place = Path(f"/tmp/touched-{os.getpid()}.json")
-
-            def record() -> int:
-                tests = recorded(_protocol(items), set(core()), lambda: self._failed)
-                place.write_text(json.dumps(tests))
-                return _PASSED
-
-            status, _, log = _forked(record, 3600)
-            if status != _PASSED:
-                raise RuntimeError(f"{file}: its tests fail as they are ({status}):\n{log}")
-            self._touched[file] = Touched(digest, json.loads(place.read_text("utf-8")))
-            place.unlink()
-            if self._kept:
-                with self._kept.open("a") as out:
-                    out.write(json.dumps([file, digest, self._touched[file].tests]) + "\n")
-        return self._touched[file]
+    def _entered(self, file: str, module: str) -> Touched:
+        """What the tests of a file execute, as was recorded beside a fault, which may lead past some of its module."""
+        _, *others = json.loads(self._record.read_text("utf-8"))
+        self._record.unlink()
+        touched = Touched.unpacked(digest(file), *others)
+        touched.modules[module] = WITH_FAULT
+        self._touched[file] = touched
+        print(f"recorded {file}: {len(touched.tests)} tests", flush=True)
+        if self._kept:
+            with self._kept.open("a") as out:
+                out.write(json.dumps([file, *touched.packed()]) + "\n")
+        return touched
 
     def _read(self) -> None:
         if self._kept and self._kept.exists():
             with self._kept.open(encoding="utf-8") as lines:
-                for file, digest, tests in map(json.loads, lines):
-                    self._touched[file] = Touched(digest, tests)
+                for file, *packed in map(json.loads, lines):
+                    self._touched[file] = Touched.unpacked(*packed)
+
+
+def _noting(module: str, tree: ast.Module | None = None) -> types.CodeType:
+    return noting(module, (ROOT / module).read_text("utf-8"), str(ROOT / module), tree)
+
+
+@functools.cache
+def _noting_as_it_is(module: str) -> types.CodeType:
+    return _noting(module)
+
+
+def digest(path: str) -> str:
+    """Of a file, named from the root."""
+    return hashlib.sha256((ROOT / path).read_bytes()).hexdigest()
 
 
 def _is_of_this_process(item: pytest.Item) -> bool:
