@@ -161,7 +161,7 @@ def progress_bar(what: str, total: int, *, shown: bool = True, after: float = AF
         after: seconds before it appears.
 
     Yields:
-        To be told how many are done.
+        A function to call with how many are done.
 
     Example:
         >>> with progress_bar("explaining", 3) as done:

@@ -168,7 +168,7 @@ def _classes(card: DatasetCard) -> Iterator[str]:
 
 def _unusual_classes(card: DatasetCard) -> Iterator[str]:
     if len(card.classes) == 1:
-        yield f"classes: there is one alone, {card.class_names[0]!r}: nothing is to be told apart."
+        yield f"classes: there is one alone, {card.class_names[0]!r}: there is nothing to distinguish."
     for first, other in alike(card.class_names):
         yield f"classes: {first!r} and {other!r} differ in letters' case, spaces or leading zeros alone."
 

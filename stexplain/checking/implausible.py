@@ -158,9 +158,9 @@ def _of_the_others(looked: NDArray[np.float64]) -> tuple[list[int], list[int]]:
         within = (np.abs(off) <= rounding + lost).all((0, 2)) & (spread > 0).all(1)
         # Of small whole numbers everything is within rounding: what is off is far less than what changes. And it is
         # to either side: columns that run beside each other are off by as much in every row.
-        told = (np.sqrt((off**2).mean(0)) <= 0.02 * spread).all(1)
+        close = (np.sqrt((off**2).mean(0)) <= 0.02 * spread).all(1)
         either = (np.abs(off.mean(0)) <= 0.25 * rounding + lost.mean()).all(1)
-        return [int(place) for place in np.flatnonzero(within & told & either)]
+        return [int(place) for place in np.flatnonzero(within & close & either)]
 
     # Rounding each addend to the digits that are there adds up to so much at most.
     sums, means = places(total / 2, 0.25 * nodes * unit), places(total / nodes, unit)

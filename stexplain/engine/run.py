@@ -61,7 +61,7 @@ def run_parts(
         count: how many parts; their numbers are 0 to ``count - 1``.
         engine: see `Engine`.
         workers: how many parts at a time; none: one for each processor of this machine, or of the cluster.
-        done: told now and then how many parts are finished.
+        done: called now and then with the number of finished parts.
 
     Raises:
         StexplainError: what a worker reported; what is finished stays.

@@ -127,7 +127,7 @@ class Explanation(Shown):
     def signed(self) -> bool:
         """Whether values have a sign, that is whether negative ones speak against the target or lowered it.
 
-        A mask's shares and sizes do not. Of what no unit is known for, it is told from the values.
+        A mask's shares and sizes do not. Of what no unit is known for, it is read from the values.
         """
         return self.measures in ("score", "score per input") or bool((self.values < 0).any())
 

@@ -63,13 +63,13 @@ class MatrixConstructors(GraphFields):
         """The graph of edges that were found, with nodes in the order that is requested."""
         edges, loops, names = found.edges, found.loops, found.nodes or tuple(map(str, range(found.size)))
         if nodes is not None and found.nodes is not None:
-            wanted = checked_nodes(map(str, nodes))
+            expected = checked_nodes(map(str, nodes))
             for name in names:
-                if name not in wanted:
-                    raise unknown("node (in the labels)", name, wanted)
-            place = {name: index for index, name in enumerate(wanted)}
+                if name not in expected:
+                    raise unknown("node (in the labels)", name, expected)
+            place = {name: index for index, name in enumerate(expected)}
             order = np.array([place[name] for name in names])
-            edges, loops, names = order[edges], order[loops], wanted
+            edges, loops, names = order[edges], order[loops], expected
         elif nodes is not None:
             names = checked_nodes(nodes)
             if len(names) != found.size:

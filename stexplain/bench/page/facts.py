@@ -94,8 +94,8 @@ def data(results: Mapping[str, Any]) -> str:
             # Recordings of which a generated copy was used: how to get them is of use, but not what this run read.
             how = f"How to get the data{' (this run used synthetic data)' if dataset.get('planted') else ''}"
             # Cards mark names of files and commands as Markdown does.
-            told = re.sub(r"`([^`]+)`", r"<code>\1</code>", text(str(dataset["obtain"]).strip()))
-            parts.append(f"<p class=keep>{how}: {told}</p>")
+            instruction = re.sub(r"`([^`]+)`", r"<code>\1</code>", text(str(dataset["obtain"]).strip()))
+            parts.append(f"<p class=keep>{how}: {instruction}</p>")
     return "".join(parts)
 
 

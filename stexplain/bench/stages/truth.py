@@ -224,8 +224,8 @@ class TruthStage(Stage[Options]):
                     lines.append(
                         f"{run.label}: {name_of(row)}{most} {classes_found(row, score, result['labels'], words)}"
                     )
-            if told := told_by_absence(result.get("same_without_cause") or {}):
-                lines.append(f"{run.label}: {within(told)}")
+            if lines_of_absence := told_by_absence(result.get("same_without_cause") or {}):
+                lines.append(f"{run.label}: {within(lines_of_absence)}")
         each = max((run.stages[self.name]["samples"] for run in runs if run.stages[self.name]["rows"]), default=0)
         units = f"{count(each)} {runs[0].units}"
         which = " Classes are of the first training of each run." if any(len(run.trainings) > 1 for run in runs) else ""

@@ -20,7 +20,7 @@ _ACTIVE = 0.5
 def score_table(make: Callable[[nn.Module], Explainer], models: Sequence[KnownModel] | None = None) -> pd.DataFrame:
     """The scores of an explainer on known models.
 
-    Positions that lower the class's score are excluded from the ranking; `sign` says how they were told apart.
+    Positions that lower the class's score are excluded from the ranking; `sign` says how they were distinguished.
 
     Args:
         make: an explainer's class, or another callable that makes one of a model.

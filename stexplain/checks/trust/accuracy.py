@@ -187,7 +187,7 @@ def check_accuracy(subject: TrustSubject, accuracy: Accuracy, draws: int) -> Tru
     try:
         others = _of_shuffled(subject.model, accuracy, subject, call, draws)
     except InputError as error:
-        # An untrained network could not be told from a trained one.
+        # An untrained network could not be distinguished from a trained one.
         return TrustCheck.not_checked(_NAME, f"Not shown: {str(error).splitlines()[0]}")
     found = [float(accuracy.benefit(other, guesses[name]).mean()) for other in others]
     return _verdict(accuracy, estimate, name, guesses[name], predicted, found)

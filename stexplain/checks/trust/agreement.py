@@ -48,15 +48,15 @@ def check_methods(subject: TrustSubject) -> TrustCheck:
 def _references(subject: TrustSubject) -> dict[str, Explanation]:
     """The maps of one method of each other family, where it can explain the model; two at most."""
     frames, nodes = subject.batch.x.shape[2:4]
-    wanted: dict[str, tuple[type[Explainer], dict[str, object]]] = {
+    families: dict[str, tuple[type[Explainer], dict[str, object]]] = {
         "gradient": (IntegratedGradients, {"steps": 8, "baseline": subject.baseline}),
         "layer": (STGGradCAM, {}),
         "perturbation": (Occlusion, {"window": max(1, frames // _WINDOWS), "baseline": subject.baseline}),
     }
     if nodes * subject.batch.x.shape[1] * _WINDOWS > _PASSES:
-        del wanted["perturbation"]
+        del families["perturbation"]
     found: dict[str, Explanation] = {}
-    for name, (kind, options) in wanted.items():
+    for name, (kind, options) in families.items():
         if name == subject.family or len(found) == 2:
             continue
         try:

@@ -49,26 +49,26 @@ def chosen_groups(
     column, _, named = group_by.partition("=")
     values = _column(clips, column, "--group-by")
     present = sorted({values[index] for index in which if values[index] != ""})
-    wanted = [name.strip() for name in named.split(",")] if named else present
-    for name in wanted:
+    requested = [name.strip() for name in named.split(",")] if named else present
+    for name in requested:
         if name not in present:
             raise unknown(f"value of {column}", name, present)
-    if len(set(wanted)) != 2:
-        shown = ", ".join(wanted[:8]) + (", ..." if len(wanted) > 8 else "")
+    if len(set(requested)) != 2:
+        shown = ", ".join(requested[:8]) + (", ..." if len(requested) > 8 else "")
         raise InputError(
-            f"--group-by: got {len(wanted)} values of {column} ({shown}); expected two. Name them, the reference "
+            f"--group-by: got {len(requested)} values of {column} ({shown}); expected two. Name them, the reference "
             f"first: --group-by '{column}=A,B'."
         )
-    kept = [index for index in which if values[index] in wanted]
+    kept = [index for index in which if values[index] in requested]
     clusters = clips.groups.astype(str).tolist() if cluster_by is None else _column(clips, cluster_by, "--cluster-by")
     # Before the samples are explained, which may take long.
-    counts = [len({clusters[index] for index in kept if values[index] == name}) for name in wanted]
+    counts = [len({clusters[index] for index in kept if values[index] == name}) for name in requested]
     if min(counts) < 2:
         raise InputError(
-            f"--group-by: got {counts[0]} and {counts[1]} independent units of {wanted[0]} and {wanted[1]}; expected "
-            "two or more of each. Take more samples by --split, such as all, or by --first."
+            f"--group-by: got {counts[0]} and {counts[1]} independent units of {requested[0]} and {requested[1]}; "
+            "expected two or more of each. Take more samples by --split, such as all, or by --first."
         )
-    return Grouped(column, [values[index] for index in kept], [clusters[index] for index in kept], wanted[0]), kept
+    return Grouped(column, [values[index] for index in kept], [clusters[index] for index in kept], requested[0]), kept
 
 
 def _column(clips: Clips, name: str, option: str) -> list[str]:

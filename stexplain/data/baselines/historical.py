@@ -33,7 +33,7 @@ class HistoricalAverage:
             without an observation at a time of the week has its mean at that time of day there; without any at that
             time of day, its mean over all times.
         minutes: from one frame to the next. Zero if the series has no times: there is then one slot.
-        weekdays: whether days of the week are told apart.
+        weekdays: whether days of the week are distinguished.
 
     Example:
         >>> from stexplain.data.series import WindowedSeries

@@ -113,7 +113,7 @@ def bones(x: Tensor, valid: Tensor, graph: STGraph | None = None) -> Tensor:
     """A body between its first and its last pose: bones turn evenly and keep their lengths, roots go straight.
 
     What `interpolation` does, without leaving the body; see `stexplain.data.baselines.bones`. For skeletons alone:
-    all channels must be coordinates, which cannot be told from the numbers.
+    all channels must be coordinates, which cannot be determined from the numbers.
 
     Args:
         x: ``[B, M, T, N, C]``.

@@ -104,7 +104,7 @@ def generate(
         out: the folder; it appears when it is complete, and replaces an older one.
         seed: of all randomness.
         actions: ids of classes, such as ``["A007"]``; none: every planted action that the card has. ``"A011"`` stands
-            for recordings without any: with them as a class, no action can be told by the absence of the others.
+            for recordings without any: with them as a class, no action is recognised by the absence of the others.
         subjects: numbers of the persons, in 1 to 999.
         cameras: of 1, 2 and 3, which see the person from 0, +45 and -45 degrees.
         repetitions: how often each person performs each action before each camera, in 1 to 999.

@@ -266,7 +266,7 @@ def _disturbances(
 ) -> tuple[Array, Array, NDArray[np.int64]]:
     """What thin traffic gains, faults (``[T, N]`` each), and frame, sensor and end of each incident ``[n, 3]``."""
     gained, fault = np.zeros(shape), np.zeros(shape)
-    # What one of them has taken no other may: two that meet could not be told apart.
+    # What one of them has taken no other may: two that meet could not be distinguished.
     taken = np.zeros(shape, bool)
     before, begun = roads.upstream(1), []
     kinds = np.repeat(list(_DRAWN), list(_DRAWN.values()))

@@ -103,8 +103,8 @@ def _no_time(cells: "pd.Series[str]") -> int | None:
     """The row of the first cell that is no time, where most are; none where they are not."""
     times = pd.to_datetime(cells, errors="coerce", format="ISO8601")
     numbers = pd.to_numeric(cells, errors="coerce")
-    told = (times.notna() & numbers.isna()).to_numpy()
-    return int((~told).argmax()) if told.mean() > 0.5 and not told.all() else None
+    dated = (times.notna() & numbers.isna()).to_numpy()
+    return int((~dated).argmax()) if dated.mean() > 0.5 and not dated.all() else None
 
 
 def _remedy(path: Path, text: pd.DataFrame, labels: bool, row: int, column: int) -> str:

@@ -97,7 +97,7 @@ def read_wide(path: Path, header: bool | None = None, zone: str | None = None) -
 
     Raises:
         DataError: where a cell is no number, with its line.
-        InputError: where ids and observations cannot be told apart.
+        InputError: where ids and observations cannot be distinguished.
     """
     seen = header is None
     header = _names_sensors(path) if header is None else header

@@ -45,8 +45,8 @@ def places_of(nodes: Sequence[str], joints: Sequence[str]) -> list[int] | None:
         if all(joints.count(node) == 1 for node in nodes):
             return [joints.index(node) for node in nodes]
     words = [words_of(joint) for joint in joints]
-    wanted = [words_of(node) for node in nodes]
+    expected = [words_of(node) for node in nodes]
     # Two joints of the same words would be a guess.
-    if len(set(wanted)) < len(wanted) or any(words.count(word) != 1 for word in wanted):
+    if len(set(expected)) < len(expected) or any(words.count(word) != 1 for word in expected):
         return None
-    return [words.index(word) for word in wanted]
+    return [words.index(word) for word in expected]

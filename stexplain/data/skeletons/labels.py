@@ -181,12 +181,12 @@ def warn_of_folders(others: Sequence[tuple[str, str, str]], labels: Sequence[str
         others: recording, its folder's class and its label, where they differ.
         labels: of all recordings.
     """
-    told = [one for one in others if one[1] in labels]
-    if told:
-        name, folder, label = told[0]
+    contradicting = [one for one in others if one[1] in labels]
+    if contradicting:
+        name, folder, label = contradicting[0]
         warn_caller(
-            f"labels: {len(told)} of {len(labels)} recordings lie in the folder of another class, such as {name!r} in "
-            f"{folder!r}, with the label {label!r}. The labels count."
+            f"labels: {len(contradicting)} of {len(labels)} recordings lie in the folder of another class, such as "
+            f"{name!r} in {folder!r}, with the label {label!r}. The labels count."
         )
 
 

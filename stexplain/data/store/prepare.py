@@ -224,7 +224,7 @@ def _planned(
 
 
 def _size_and_time(path: Path) -> tuple[int, int] | None:
-    """Of a file; none of a link that leads nowhere, which is told among the recordings that could not be read."""
+    """Of a file; none of a link that leads nowhere, which is named among the recordings that could not be read."""
     try:
         found = path.stat()
     except OSError:

@@ -1,4 +1,4 @@
-"""Bodies that a detector found, as persons: linked over frames, joined where their id changed, told from furniture."""
+"""Bodies that a detector found, as persons: linked over frames, joined where their id changed, without furniture."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -8,7 +8,7 @@ from stexplain.errors import InputError
 def in_zone(time: pd.DatetimeIndex, zone: str | None) -> pd.DatetimeIndex:
     """Times in a zone: on its clocks where they have none, the same moments where they have one.
 
-    Where clocks are set back the hour that comes twice is told by the order of the times.
+    Where clocks are set back the hour that comes twice is found by the order of the times.
 
     Args:
         time: in order.

@@ -183,8 +183,8 @@ class EdgeImportance(ModelCaller):
         stride_at, offset_at = (getattr(self.model, name, None) for name in ("stride_at", "offset_at"))
         # A block's own stride follows its graph convolution, and is a factor of the stride that the model tells. Where
         # convolutions are not padded, which an offset is for, the number of positions does not tell their stride.
-        told = stride_at if callable(stride_at) and not callable(offset_at) else None
-        most = 1 if told is None else int(told(layer.rpartition(".")[0]))
+        stride_of = stride_at if callable(stride_at) and not callable(offset_at) else None
+        most = 1 if stride_of is None else int(stride_of(layer.rpartition(".")[0]))
         steps = [step for step in range(1, most + 1) if most % step == 0 and -(-frames // step) == positions]
         # Whatever the step, a single position is at the first frame. Of several steps that fit, none is taken unasked.
         known = len(steps) == 1 or (bool(steps) and positions == 1)

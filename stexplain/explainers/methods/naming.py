@@ -21,8 +21,8 @@ def named(kind: type, method: str, *shown: str, **settings: Any) -> str:
         kind: the class, whose constructor has the defaults.
         method: its name.
         *shown: what stands in the bracket in any case.
-        **settings: by argument, as given. Numbers and names are shown; two mappings, tensors or functions are not told
-            apart, only from the default.
+        **settings: by argument, as given. Numbers and names are shown; two mappings, tensors or functions are not
+            distinguished from each other, only from the default.
 
     Example:
         >>> class Ours:

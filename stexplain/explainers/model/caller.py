@@ -103,7 +103,7 @@ class ModelCaller(WithBlock, InputPreparer):
         self._index_channels: dict[tuple[Any, int], tuple[int, ...]] = {}
         self._working_copy: WorkingCopy | None = None  # While the model is explained: of its tensors.
         self._axes_by_kind: dict[tuple[Any, int], OutputAxes] = {}
-        # How forecasts are laid out, by kind of input; none: it cannot be told. See `output_layout`.
+        # How forecasts are laid out, by kind of input; none: it cannot be determined. See `output_layout`.
         self._output_layouts: dict[Any, Layout | None] = {}
         # What is called in the place of the model while a target of few nodes is explained; see `locality`.
         self._locality: Locality | None = None

@@ -164,14 +164,14 @@ def find_layer(model: nn.Module, layer: "str | nn.Module") -> tuple[str, nn.Modu
         raise InputError(f"layer {type(layer).__name__} is not part of this {type(model).__name__}. Give its name.")
     if not isinstance(layer, str):
         raise InputError(f"layer: got a {type(layer).__name__}; expected the name of a layer, or the module.")
-    wanted, keys = split_name(layer)
-    if wanted in modules:
-        return name_of(wanted, keys), modules[wanted]
+    requested, keys = split_name(layer)
+    if requested in modules:
+        return name_of(requested, keys), modules[requested]
     # The innermost of the modules that differ in wrappers alone; a name of wrappers alone, or none, means no layer.
     plain = {_unwrapped(name): name for name in modules}
-    if (name := plain.get(_unwrapped(wanted), "")) and _unwrapped(name):
+    if (name := plain.get(_unwrapped(requested), "")) and _unwrapped(name):
         return name_of(name, keys), modules[name]
-    raise unknown("layer", wanted, modules)
+    raise unknown("layer", requested, modules)
 
 
 def last_block(model: nn.Module) -> nn.Module | None:

@@ -18,8 +18,8 @@ def with_output_layout(caller: ModelCaller, model_input: ModelInput, targets: Se
     """The targets, those that need to know how the model lays out its output with what was found.
 
     It is found once per kind of input, by sizes and, where several axes are as long as there are nodes, by changing
-    some nodes; see `forecast_layout`. Where it cannot be told, the targets stay as they are and say so when called. The
-    model must be frozen.
+    some nodes; see `forecast_layout`. Where it cannot be determined, the targets stay as they are, and say so when
+    called. The model must be frozen.
 
     Args:
         caller: of the model; it takes the note that says which layout was found.

@@ -16,7 +16,7 @@ PROBED = 4
 def forecast_layout(
     run: Callable[[Tensor], Tensor], x: Tensor, shape: tuple[int, ...], axis: SampleAxis | None
 ) -> Layout | None:
-    """The layout of forecasts over b, t (the horizon), n and c, or none where it cannot be told.
+    """The layout of forecasts over b, t (the horizon), n and c, or none where it cannot be determined.
 
     The axis with as many entries as there are nodes is theirs. Of several of that size it is the one along which a
     change of one node changes that node's entry, and not all others, while it changes every entry along the rest. That

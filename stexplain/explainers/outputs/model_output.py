@@ -36,7 +36,7 @@ class OutputAxes:
     Attributes:
         axes: by where the tensor lies. A tensor that is not listed was not measured: its first axis is taken where it
             has an entry per sample, and a single sample's may have no axis of its own.
-        shapes: of the tensors of an output for `samples` samples, by which copies of them are told.
+        shapes: of the tensors of an output for `samples` samples, by which copies of them are recognised.
         samples: see `shapes`.
         mixed: which tensors hold entries that depend on other samples than their own.
         witness: where any are mixed, the outputs before and after samples were changed, and which were not.
@@ -76,7 +76,7 @@ class OutputAxes:
         return known and self.axes == other.axes
 
     def samples_in(self, output: Any) -> int:
-        """How many samples an output is of; 0 where that cannot be told."""
+        """How many samples an output is of; 0 where that cannot be determined."""
         for path, tensor in tensors_in(output).items():
             axis = self.axes.get(path)
             if axis is not None and axis.samples(tensor):

@@ -16,7 +16,7 @@ _BY_POSITION = ("layer_values",)
 
 
 def of_one_length(parts: "Sequence[Explanation]") -> "list[Explanation]":
-    """The explanations, the shorter ones with padding behind them; as they are where any was told its own mask.
+    """The explanations, the shorter ones with padding behind them; as they are where any was given its own mask.
 
     Where their times are not the first of the longest's, as of windows at other seconds, none is changed.
 

@@ -15,7 +15,7 @@ def selected(explanation: Map, share: float, calibration: Calibration | None) ->
         raise InputError(f"share: got {share}; expected the largest share of wrong members, above 0 and below 1.")
     if calibration is None:
         calibration = _bundled(explanation)
-        # Whoever gives a calibration knows it; whoever gives none must be told what the promise rests on.
+        # Whoever gives a calibration knows it; whoever gives none must learn what the promise rests on.
         warn_caller(f"select: {calibration.promise(share)} Give `calibration` for others.")
     if (calibration.method, calibration.reduce) != (explanation.method, explanation.reduce):
         raise InputError(

@@ -78,17 +78,17 @@ def keep_plan(folder: Path, plan: Mapping[str, Any], where: Mapping[str, Any]) -
         InputError: where the folder holds another plan; names what differs.
     """
     # As JSON gives it back: lists in the place of tuples, null in that of NaN.
-    wanted = json.loads(json.dumps(plan))
+    expected = json.loads(json.dumps(plan))
     if (folder / PLAN).is_file():
         held = read_json(folder / PLAN)
-        if differing := [name for name, value in wanted.items() if held.get(name) != value]:
+        if differing := [name for name, value in expected.items() if held.get(name) != value]:
             raise InputError(
                 f"out: {folder} holds results of another call: {', '.join(differing)} differ. Give another folder, or "
                 "remove that one first."
             )
     elif others := sorted(path.name for path in folder.iterdir() if path.name != "lock"):
         raise InputError(f"out: {folder} holds {others[0]!r}, but no {PLAN}. Give a folder that is new or empty.")
-    write_json(folder / PLAN, {**wanted, "where": where})
+    write_json(folder / PLAN, {**expected, "where": where})
 
 
 def each_part(

@@ -175,13 +175,13 @@ def network(
     radii = np.sqrt(largest / 3.1416 * np.maximum(weight / domain[1], 1 / 12))
     ringed = [names.index(name) for members in (marked or {}).values() for name in map(str, members)]
     radii[ringed] = reach + 2
-    wanted = ordered("node", names, labels) if len(labels) else []
+    labelled = ordered("node", names, labels) if len(labels) else []
     # The names that a caller chose come first, in that order; of all names, those of the most important nodes.
     if labels == names:
-        wanted = [names[index] for index in (*dict.fromkeys(ringed), *np.argsort(-weight, kind="stable"))]
+        labelled = [names[index] for index in (*dict.fromkeys(ringed), *np.argsort(-weight, kind="stable"))]
     # Shortened among all names: of those that are written, one may be like another that is not.
     text = shortened(names, LONGEST)
-    shown = {names.index(name): text[name] for name in wanted}
+    shown = {names.index(name): text[name] for name in labelled}
     sure = set(ringed) | {index for index in shown if weight[index] >= domain[1] / 4}
     sure = sure if labels == names else set(shown)
     layers.extend(name_marks(panel, points, radii, shown, edges, sure=sure))
@@ -266,9 +266,9 @@ def name_marks(
     roads = points[edges] if len(edges) <= CROSSED else None
     others = set(names) - sure
     # First those that must be there; then those with room beside their nodes; then those with room close by.
-    for wanted, reach, crossing in ((sure, None, True), (others, 1, False), (others, 2, False)):
+    for candidates, reach, crossing in ((sure, None, True), (others, 1, False), (others, 2, False)):
         done = {each.node for each in placed}
-        part = {index: name for index, name in names.items() if index in wanted and index not in done}
+        part = {index: name for index, name in names.items() if index in candidates and index not in done}
         taken = corner + [_box(panel, each, names[each.node]) for each in placed]
         placed += panel.names(points, radii, part, taken=taken, lines=roads, reach=reach, crossing=crossing)
     if not placed:

@@ -86,7 +86,7 @@ def over_time(path: Path, frames: Mapping[int, Sequence[Body]]) -> NDArray[np.fl
 
     Of no body at all nothing is known of joints: ``[0, 0, 0, 3]``.
 
-    Persons are told apart by their tracks where the file has them, else linked from frame to frame by where their
+    Persons are distinguished by their tracks where the file has them, else linked from frame to frame by where their
     joints are. A track that is of two bodies in one frame is none: some programs write 0 where they did not track.
 
     Args:

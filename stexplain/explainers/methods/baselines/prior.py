@@ -56,10 +56,10 @@ class TrainingMap(BaselineExplainer):
                 f"training: got samples of {nodes} nodes; expected {model_input.sizes['n']}, as the samples to explain."
             )
         # An instance that no training sample had is never a cause.
-        wanted = model_input.sizes["m"]
+        expected = model_input.sizes["m"]
         mean = torch.cat(
-            [self._mean, torch.zeros(max(wanted - instances, 0), PHASES, nodes, dtype=torch.float32, device="cpu")]
-        )[:wanted]
+            [self._mean, torch.zeros(max(expected - instances, 0), PHASES, nodes, dtype=torch.float32, device="cpu")]
+        )[:expected]
         return Maps(_at_phases(mean, model_input.known_valid))
 
 

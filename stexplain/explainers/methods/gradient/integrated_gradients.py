@@ -21,7 +21,7 @@ from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.model.perturb import PerturbedInputs, with_baseline
 
 # Above the gaps of networks with ReLUs, attention or recurrent cells at 32 steps, which were 0.04 at most; gated
-# forecasters that miss 0.13 to 0.18 at 16 or 24 steps are to be told so.
+# forecasters that miss 0.13 to 0.18 at 16 or 24 steps are to learn of it.
 _TOLERANCE = 0.05
 
 

@@ -134,7 +134,7 @@ def flow_of(caller: ModelCaller, model_input: ModelInput, name: str) -> Flow:
 
 
 def _explained(output: Any, which: "str | int | None") -> list[Tensor]:
-    """The tensor of an output that targets read; where that cannot be told, all of them."""
+    """The tensor of an output that targets read; where that cannot be determined, all of them."""
     try:
         return [chosen(output, which)[1]]
     except InputError:

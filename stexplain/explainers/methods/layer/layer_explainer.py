@@ -101,7 +101,7 @@ class LayerExplainer(Explainer):
         """Where the layer's output lies, measured when samples of such a shape are first explained.
 
         Raises:
-            InputError: where it cannot be told, or what was given contradicts what was measured.
+            InputError: where it cannot be determined, or what was given contradicts what was measured.
         """
         kind, frames = _kind_of(model_input)
         known = known_at(self._places, kind, frames, LayerPlace.is_like)

@@ -51,7 +51,7 @@ def each_channel(present: Tensor, channels: int) -> Tensor:
 
 
 def with_channels(values: Tensor, signals: Sequence[int], channels: int, *, separate: bool) -> MapOfChannels:
-    """A map, and where it can be told, that of every channel.
+    """A map, and where it can be determined, that of every channel.
 
     Args:
         values: ``[B, M, T, N]``; of separate channels ``[B, M, T, N * C]``.

@@ -185,14 +185,14 @@ def _by_site(calls: Sequence[Measured], frames: int) -> list[Mixing]:
         name, site = _named(call)[0], call.event.site
         if call.event.key in of_calls and len(named[site, name]) < frames:
             name = re.sub(r"\[\d+\]$", "", name)
-        # Layers that are called in a loop of one line are told apart by the frames that their positions stand for.
+        # Layers that are called in a loop of one line are distinguished by the frames that their positions stand for.
         place = (site, name, None if call.frames is None else call.frames.tobytes())
         groups.setdefault(place, []).append(call)
     mixings = []
     for (site, name, _), own in groups.items():
         if not any(call.mixes for call in own):
             continue
-        # What is the same at all calls is told by the first that mixes nodes.
+        # What is the same at all calls is decided by the first that mixes nodes.
         shown = next((call for call in own if call.roles is not None), None) or next(call for call in own if call.mixes)
         mixing = Mixing(name, _named(shown)[1], site, ran=ran[site])
         mixings.append(mixing)

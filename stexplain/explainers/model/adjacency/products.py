@@ -44,7 +44,7 @@ class Products:
         self._latest: deque[_Product] = deque(maxlen=_KEPT)
 
     def operands(self, name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Tensor, Tensor] | None:
-        """What a call multiplies entry by entry; none where it is no such product. Asked before the call.
+        """What a call multiplies entry by entry; none where it is no such product. Called before the call runs.
 
         Args:
             name: of the function.

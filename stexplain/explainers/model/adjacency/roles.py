@@ -106,7 +106,7 @@ def _resized(atoms: tuple[Atom, ...], samples: int) -> tuple[Atom, ...]:
 
 
 def message_roles(axis: int, source_axis: tuple[Atom, ...] | None, out_axes: Axes, nodes: int) -> MessageRoles | str:
-    """The roles in a sum of messages, or why it mixes no nodes as far as can be told; empty where it surely does not.
+    """The roles in a sum of messages, or why it mixes no nodes as far as is known; empty where it surely does not.
 
     Args:
         axis: of the result, on which the targets lie.
@@ -141,7 +141,7 @@ def _by_size(atoms: tuple[Atom, ...], nodes: int) -> tuple[Atom, ...]:
 def product_roles(
     form: Contraction, signal_axes: Sequence[Axes | None], out_axes: Axes, nodes: int, by_size: bool
 ) -> ProductRoles | str:
-    """The roles in a product, or why it mixes no nodes as far as can be told; empty where it surely does not.
+    """The roles in a product, or why it mixes no nodes as far as is known; empty where it surely does not.
 
     Args:
         form: the product.

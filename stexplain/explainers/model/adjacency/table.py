@@ -30,7 +30,7 @@ def adjacencies(
     The operations of a forward pass are watched: products with an operand that swaps the axis of the nodes for another
     one of them (`@`, einsum, linear, sparse products, attention), rows that are gathered and summed at their targets
     (PyTorch Geometric), sums of messages by DGL. Which axis is which is measured on copies of one sample, each
-    changed in one thing; what cannot be told is listed with the reason. Other ways to mix nodes, such as a loop over
+    changed in one thing; what cannot be found is listed with the reason. Other ways to mix nodes, such as a loop over
     them or a shift along their axis, are not seen: look for every step of the model in the list.
 
     Args:

@@ -206,7 +206,7 @@ def _is_part(whole: Any, part: Any, rows: slice, samples: int) -> bool:
         samples: how many there are.
     """
     wholes, parts = tensors_in(whole), tensors_in(part)
-    # Without a tensor, nothing can be told.
+    # Without a tensor, nothing is known.
     if not parts or len(wholes) != len(parts):
         return False
     return all(_tensor_is_part(*pair, rows, samples) for pair in zip(wholes, parts, strict=True))

@@ -81,9 +81,9 @@ def found_layout(x: Tensor, evidence: Evidence) -> tuple[str, bool]:
     if BATCH in fitting and not _like_skeletons(shape, evidence, fitting):
         return BATCH, False
     certain = [pattern for pattern in fitting if _plausible(pattern, shape)]
-    # What is told by nothing but the number of axes is not told.
-    told = bool(evidence.nodes) or evidence.frames is not None
-    if len(fitting) == 1 and certain and told:
+    # What only the number of axes speaks for is unknown.
+    certain_axes = bool(evidence.nodes) or evidence.frames is not None
+    if len(fitting) == 1 and certain and certain_axes:
         return fitting[0], True
     listed = " or ".join(f"inputs={pattern!r}" for pattern in fitting or _COMMON.get(x.ndim, ()))
     raise InputError(
@@ -96,7 +96,7 @@ def _like_skeletons(shape: Sequence[int], evidence: Evidence, fitting: Sequence[
     """Whether five axes may be those of skeletons in the order of most of their models, as well as ours.
 
     Channels of one or two persons would be as many persons of one or two channels. One channel, or one person of one
-    channel, is the same in both orders, or told by no size.
+    channel, is the same in both orders, or is distinguished by no size.
     """
     if evidence.channels is not None or "b c t n m" not in fitting:
         return False
@@ -223,8 +223,8 @@ def _may_be_nodes(
             return True
     # Of three axes the other one is gone, as the channels of the first layer.
     assert evidence.frames is not None
-    told = {x.shape[axis] for axis in others if x.shape[axis] > 1} - {x.shape[evidence.frames]}
-    return x.ndim > 3 and bool(told) and bool(told & lengths_run_along(model, first, run))
+    lengths = {x.shape[axis] for axis in others if x.shape[axis] > 1} - {x.shape[evidence.frames]}
+    return x.ndim > 3 and bool(lengths) and bool(lengths & lengths_run_along(model, first, run))
 
 
 def _add(evidence: Evidence, module: nn.Module, tensor: Tensor, axes: list[tuple[int, ...]], x: Tensor) -> None:
@@ -240,8 +240,8 @@ def _add(evidence: Evidence, module: nn.Module, tensor: Tensor, axes: list[tuple
     single = [axis for axis in range(1, x.ndim) if x.shape[axis] == 1]
     if not width and len(single) == 1:
         width = (single[0],)
-    # Behind a flattening nothing is told apart, and a layer over all nodes takes those for its channels. Of three axes
-    # none is that of channels: a layer then takes nodes, or frames, for them.
+    # Behind a flattening axes are one, and a layer over all nodes takes those for its channels. Of three axes none is
+    # that of channels: a layer then takes nodes, or frames, for them.
     apart = x.ndim > 3 and (tensor.ndim > 2 or len(axes[0]) > 1)
     if apart and len(width) == 1 and width[0] != 0 and evidence.nodes != {width[0]}:
         evidence.channels = width[0]

@@ -137,7 +137,7 @@ def _mixes(run: Run, name: str, matrix: Tensor, x: Tensor, axis: int) -> bool:
             votes = [
                 vote and _spreads(one, other, index, size) for vote, (one, other) in zip(votes, pairs, strict=True)
             ]
-    # A model that does not run so, or whose passes differ: nothing is told.
+    # A model that does not run so, or whose passes differ: nothing is learned of it.
     except (StexplainError, RuntimeError, ValueError):
         return False
     return any(votes)

@@ -18,10 +18,10 @@ class TensorAxes:
     """What the axes of a tensor follow.
 
     Attributes:
-        layout: such as ``"(b m) c t n"``; none where it cannot be told.
+        layout: such as ``"(b m) c t n"``; none where it cannot be determined.
         timing: of its axis of positions in time.
-        why: the reason, where the layout, or where positions lie in time, cannot be told.
-        open_axes: the reason, where the nodes or the instances cannot be told.
+        why: the reason, where the layout, or where positions lie in time, cannot be determined.
+        open_axes: the reason, where the nodes or the instances cannot be determined.
         nodes: whether an axis follows the nodes.
         frames: whether an axis follows the frames.
         factors: the axes in their order, those that are folded by themselves, with the letters of all that are known.

@@ -1,7 +1,7 @@
 """Which axis of a deep layer follows the nodes, found from a layer before it that is known.
 
 Behind several graph convolutions every node changes every other, and some of them more than itself: from the input it
-can no longer be told which index of a layer is which node. From the output of one layer to that of the next there is
+no longer can be known which index of a layer is which node. From the output of one layer to that of the next there is
 one such step, or none. So nodes are changed there, copy by copy, and every layer found is a start for those behind it.
 """
 
@@ -143,7 +143,7 @@ def _from_layers(
 
 
 def _with_known_time(axes: TensorAxes, before: TensorAxes) -> TensorAxes:
-    """Axes whose nodes were found now, with what a longer clip told of time before."""
+    """Axes whose nodes were found now, with what a longer clip showed of time before."""
     # Where instances are open, too, there is no layout whatever the time.
     if axes.timing.known or axes.open_axes or before.timing.kind == "unknown":
         return axes

@@ -118,10 +118,12 @@ def _open(factors: list[Factor], whole: list[tuple[int, Timing]], plan: Plan) ->
     moving = [timing for _, timing in whole if timing.kind == "unknown"]
     if moving:
         # Not named: of an axis of channels, those behind a ReLU may respond to some frames alone.
-        wanted = {frame for timing in moving for frame in timing.wanted}
+        more_frames = {frame for timing in moving for frame in timing.more_frames}
         sees = frames if any(timing.kind == "global" for _, timing in whole) else None
         every = any(timing.every for timing in moving)
-        return factors, Timing("unknown", sees=sees, why=moving[0].why, wanted=tuple(sorted(wanted)), every=every)
+        return factors, Timing(
+            "unknown", sees=sees, why=moving[0].why, more_frames=tuple(sorted(more_frames)), every=every
+        )
     if any(factors[place].size == frames for place, _ in whole):
         why = f"an axis of size {frames} may be that of the frames, but each of its positions sees all of them alike"
         return factors, Timing("unknown", sees=frames, why=why)

@@ -134,7 +134,7 @@ class LayerProbe:
             modules = seen.reference.left_out
         nodes = self._sizes["n"]
         if layers is not None and any(may_hide_nodes(one, nodes) for one in found):
-            # The nodes of a deep layer are told from the layers before it.
+            # The nodes of a deep layer are found from the layers before it.
             every = {one.name: one for one in self._measured(None, longer=longer)}
             found = [every.get(one.name, one) if may_hide_nodes(one, nodes) else one for one in found]
         return found
@@ -158,7 +158,9 @@ class LayerProbe:
                 evidence[name, stacked] = self._evidence(seen, name, stacked)
         self._further(evidence)
         # Once more where strides and offsets are left over that some frames would tell from each other.
-        self._further({key: one for key, one in evidence.items() if one.axes.timing.wanted or one.axes.timing.every})
+        self._further(
+            {key: one for key, one in evidence.items() if one.axes.timing.more_frames or one.axes.timing.every}
+        )
         self._without_pooling(evidence)
         if longer:
             self._longer(evidence)
@@ -183,7 +185,7 @@ class LayerProbe:
         kinds = {one.axes.timing.kind for one in waiting.values()}
         plan = further_plan(
             self._sizes,
-            [frame for one in waiting.values() for frame in one.axes.timing.wanted],
+            [frame for one in waiting.values() for frame in one.axes.timing.more_frames],
             frames_again="unknown" in kinds,
             all_see_all=bool({"unknown", "global"} & kinds),
             nodes=self._sizes["n"] > 1 and any(not one.axes.nodes for one in waiting.values()),
@@ -253,7 +255,9 @@ class LayerProbe:
             if name in seen.reference.calls and not seen.plan.one_by_one
         }
         self._further(evidence)
-        self._further({key: one for key, one in evidence.items() if one.axes.timing.wanted or one.axes.timing.every})
+        self._further(
+            {key: one for key, one in evidence.items() if one.axes.timing.more_frames or one.axes.timing.every}
+        )
         self._longer(evidence)
         return evidence
 

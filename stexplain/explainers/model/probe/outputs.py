@@ -97,10 +97,10 @@ def module_outputs(model: nn.Module, names: Sequence[str] | None, memory: int = 
 
     # Scripted modules take no hooks: those named are refused, the others are no rows.
     plain = [name for name, module in modules.items() if name and not isinstance(module, torch.jit.ScriptModule)]
-    wanted = plain if names is None else names
-    for name in wanted:
+    requested = plain if names is None else names
+    for name in requested:
         check_captured(name, modules[name])
-    handles = [modules[name].register_forward_hook(hook_of(name)) for name in wanted]
+    handles = [modules[name].register_forward_hook(hook_of(name)) for name in requested]
     try:
         yield found
     finally:

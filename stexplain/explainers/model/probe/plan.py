@@ -51,7 +51,7 @@ class Plan:
             runs on a batch of a certain size, that size: then the copies go through one after the other, each as the
             first sample of the caller's own batch.
         one_by_one: whether that is so.
-        rounding: changes by less than this share of the largest may be of rounding, where they cannot be told by
+        rounding: changes by less than this share of the largest may be of rounding, where they cannot be determined by
             exact inequality.
     """
 
@@ -227,7 +227,7 @@ def single_frames(frames: int, count: int = NODE_TESTS) -> list[Change]:
 
 def further_plan(
     sizes: dict[str, int],
-    wanted: Sequence[int],
+    more_frames: Sequence[int],
     *,
     frames_again: bool,
     all_see_all: bool,
@@ -238,7 +238,7 @@ def further_plan(
 
     Args:
         sizes: of the axes m, t, n, c of a sample.
-        wanted: frames k, such that changes up to k and from k + 1 on tell strides and offsets from each other.
+        more_frames: frames k, such that changes up to k and from k + 1 on tell strides and offsets from each other.
         frames_again: whether the frames of the first plan are changed once more, to other values.
         all_see_all: whether there are axes all of whose indices see all frames.
         nodes: whether the nodes are open.
@@ -246,7 +246,7 @@ def further_plan(
     """
     frames = sizes["t"]
     # Some of many, evenly: each of those that fit is asked for.
-    changes = frame_intervals(sorted(set(wanted))[:: 1 + len(set(wanted)) // (2 * MORE)], frames)
+    changes = frame_intervals(sorted(set(more_frames))[:: 1 + len(set(more_frames)) // (2 * MORE)], frames)
     if frames_again:
         changes += _frames(frames)
     if all_see_all and frames > 2:

@@ -24,7 +24,7 @@ Kind = Literal["one frame", "aligned", "causal", "anticausal", "global", "unknow
   whose input is padded with as much past as they look back;
 - anticausal: the first frame moves on, the last stays; a position stands for its first frame;
 - global: each position sees all frames, and its own most (attention, a recurrent layer both ways): for its own frame;
-- unknown: there are positions in time, and where they lie cannot be told;
+- unknown: there are positions in time, and where they lie cannot be determined;
 - none: there is no axis of positions in time.
 """
 
@@ -44,7 +44,7 @@ class Timing:
         sees: how many frames a position sees, away from the ends of the clip.
         last: the last frame that position 0 sees, below 0 where it lies before the clip; none where anticausal.
         why: in words, where unknown.
-        wanted: frames at which further changes would tell more.
+        more_frames: frames at which further changes would tell more.
         every: whether it would tell more to change each frame by itself.
     """
 
@@ -54,7 +54,7 @@ class Timing:
     sees: int | None = None
     last: int | None = None
     why: str = ""
-    wanted: tuple[int, ...] = ()
+    more_frames: tuple[int, ...] = ()
     every: bool = False
 
     @property
@@ -165,7 +165,7 @@ def timing_of(changes: list[Change], changed: NDArray[np.bool_], frames: int) ->
 
 
 def fits(timing: Timing, changes: list[Change], changed: NDArray[np.bool_], frames: int) -> bool:
-    """Whether a stride and an offset, as a longer clip told them, explain what the changes of a clip did.
+    """Whether a stride and an offset, as a longer clip showed them, explain what the changes of a clip did.
 
     Args:
         timing: of the longer clip.
@@ -287,7 +287,7 @@ def _of_lines(both: dict[int, tuple[_Line, _Line]], count: int, frames: int) -> 
             return _aligned(stride, low, last_low)
     if not both:
         return None
-    return Timing("unknown", why=SEVERAL, wanted=_wanted(both, count, frames))
+    return Timing("unknown", why=SEVERAL, more_frames=_more_frames(both, count, frames))
 
 
 def _aligned(stride: int, first: int, last: int) -> Timing:
@@ -333,9 +333,9 @@ def _fading(first: dict[int, _Line], last: dict[int, _Line], bounds: Bounds, fra
     return Timing("unknown", why=_NO_LINE)
 
 
-def _wanted(both: dict[int, tuple[_Line, _Line]], count: int, frames: int) -> tuple[int, ...]:
+def _more_frames(both: dict[int, tuple[_Line, _Line]], count: int, frames: int) -> tuple[int, ...]:
     """Frames k, such that changes up to k and from k + 1 on tell the strides and offsets that fit from each other."""
-    wanted: set[int] = set()
+    more_frames: set[int] = set()
     for stride, ((low, high), (last_low, last_high)) in list(both.items())[:4]:
         for start, stop in ((low, high), (last_low, last_high)):
             if stop - start > 4 * frames:
@@ -345,5 +345,5 @@ def _wanted(both: dict[int, tuple[_Line, _Line]], count: int, frames: int) -> tu
             if inside:
                 place = inside[len(inside) // 2]
                 # Of each candidate: the frame itself, and the one before, up to which nothing changes yet.
-                wanted |= {frame + stride * place for frame in range(start - 1, stop + 1)}
-    return tuple(sorted(frame for frame in wanted if 0 <= frame < frames - 1))
+                more_frames |= {frame + stride * place for frame in range(start - 1, stop + 1)}
+    return tuple(sorted(frame for frame in more_frames if 0 <= frame < frames - 1))

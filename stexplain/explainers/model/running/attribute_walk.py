@@ -184,7 +184,7 @@ def attributes_of(model: nn.Module) -> tuple[list[Container], list[Tensor]]:
 
 
 def is_alike(one: Tensor, other: Tensor) -> bool:
-    """Whether two tensors hold the same values, NaN where the other has NaN; true where that cannot be told.
+    """Whether two tensors hold the same values, NaN where the other has NaN; true where that cannot be determined.
 
     Example:
         >>> is_alike(torch.tensor([1.0, torch.nan]), torch.tensor([1.0, torch.nan]))

@@ -120,7 +120,7 @@ def traced_to_origin(model: nn.Module, compute: Callable[[], _Result]) -> _Resul
 
 
 def origin_of(model: nn.Module, compute: Callable[[], Any]) -> str:
-    """Where NaN or infinity begins in a computation, as a sentence; empty where that cannot be told.
+    """Where NaN or infinity begins in a computation, as a sentence; empty where that cannot be determined.
 
     Args:
         model: which the computation calls.

@@ -33,7 +33,7 @@ def measured(frames, kernel, dilation, stride, before, behind, doubt=doubted):
         if timing.kind != "unknown":
             break
         plan = further_plan(
-            sizes, timing.wanted, frames_again=True, all_see_all=True, nodes=False, every=timing.every
+            sizes, timing.more_frames, frames_again=True, all_see_all=True, nodes=False, every=timing.every
         )  # fmt: skip
     within = [tap for tap in taps if any(0 <= tap + stride * p < frames for p in range(count))]
     offsets = {0.0 if one[0] < 0 == one[-1] else (one[0] + one[-1]) / 2 for one in (within, taps)}

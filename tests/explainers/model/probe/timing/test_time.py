@@ -37,7 +37,7 @@ def test_convolutions(frames, stride, first, last):
     timing = timing_of(*seen(frames, positions, stride, first, last), frames)
     if frames == 17 and not timing.known:
         # Few of so few frames are asked for at first: it must say which would tell.
-        assert timing.wanted
+        assert timing.more_frames
         return
     assert (timing.stride, timing.offset, timing.sees) == (stride, (first + last) / 2, last - first + 1)
     assert timing.kind == ("one frame" if first == last else "aligned")
@@ -82,7 +82,7 @@ def test_a_view_that_fits_is_exact_or_asks_for_more_frames(frames, stride, reach
     changes, changed = seen(frames, -(-frames // stride), stride, -reach, reach)
     timing = timing_of(changes, changed, frames)
     if not timing.known:
-        assert timing.wanted
+        assert timing.more_frames
     else:
         assert (timing.stride, timing.offset) == (stride, 0)
 
@@ -171,7 +171,7 @@ def asked(frames, positions, stride, taps):
         return ((at >= np.maximum(spans[:, 0], 0)) & (at <= np.minimum(spans[:, 1], frames - 1))).any(2)
 
     first = timing_of(changes, changed(), frames)
-    changes += frame_intervals(first.wanted, frames)
+    changes += frame_intervals(first.more_frames, frames)
     return first, timing_of(changes, changed(), frames)
 
 

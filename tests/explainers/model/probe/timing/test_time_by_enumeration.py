@@ -61,7 +61,7 @@ def test_a_layer_is_known_where_nothing_else_fits(single):
         ((firsts, lasts), *others) = found.values()
         if others or len(firsts) > 1 or len(lasts) > 1 or bounds.seeing.sum() < 3:
             assert (timing.kind, timing.stride) == ("unknown", None)
-            assert all(0 <= frame < frames - 1 for frame in timing.wanted)
+            assert all(0 <= frame < frames - 1 for frame in timing.more_frames)
             continue
         known += 1
         assert (timing.stride, timing.last, timing.sees) == (stride, taps[-1], len(taps))
