@@ -4,8 +4,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import norm
-from scipy.stats import t as student
 
 from stexplain.axes import check_shape
 from stexplain.checking import checked
@@ -249,20 +247,3 @@ def _check_arguments(resamples: int, confidence: float) -> None:
         raise InputError(f"resamples: got {resamples}; expected at least 1.")
     if not 0 < confidence < 1:
         raise InputError(f"confidence: got {confidence}; expected a share between 0 and 1, such as 0.95.")
-
-
-def widened(value: float, low: float, high: float, units: int, confidence: float) -> tuple[float, float]:
-    """Percentile ends of few units, as far from the value as Student's t has it.
-
-    Resamples of G units vary by (G - 1) / G of the variance, and have normal tails: both ends move away from the value
-    by ``sqrt(G / (G - 1)) t / z`` (Hesterberg 2015). NaN of a single unit, which has no spread.
-
-    Example:
-        >>> [round(end, 2) for end in widened(0.0, -1.0, 1.0, 5, 0.95)]
-        [-1.58, 1.58]
-    """
-    if units < 2:
-        return np.nan, np.nan
-    upper = (1 + confidence) / 2
-    factor = float(np.sqrt(units / (units - 1)) * student.ppf(upper, units - 1) / norm.ppf(upper))
-    return value - factor * (value - low), value + factor * (high - value)

@@ -6,7 +6,6 @@ from typing import Any, Literal, overload
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import norm
 
 from stexplain.axes import check_shape
 from stexplain.checking import checked
@@ -14,9 +13,9 @@ from stexplain.checking.labels import class_labels
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.model.options import ModelCall
-from stexplain.intervals.bootstrap import Interval, widened
+from stexplain.intervals.bootstrap import Interval
 from stexplain.intervals.groups import group_names
-from stexplain.intervals.poisson import mean_ends, poisson_weights
+from stexplain.intervals.poisson import mean_ends, poisson_weights, student_reach
 from stexplain.intervals.units import FEWEST, too_few
 from stexplain.result import Charted
 
@@ -273,10 +272,8 @@ class ClassImportance(Charted):
         if not len(draws):
             return Interval(value, np.nan, np.nan, "no resample has the statistic")
         bias = float(draws.mean()) - value
-        reach = float(norm.ppf((1 + confidence) / 2)) * float(draws.std())
-        _, reach = widened(0.0, -reach, reach, fewest, confidence)
         # The bias is an estimate too: its size counts as a further error.
-        reach = float(np.hypot(reach, bias))
+        reach = float(np.hypot(student_reach(fewest, confidence) * draws.std(), bias))
         return Interval(value, value - bias - reach, value - bias + reach)
 
     def _units_of_nodes(self) -> NDArray[np.int64]:

@@ -3,7 +3,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import binom, norm
+from scipy.stats import binom
 from scipy.stats import t as student
 
 from stexplain.errors import InputError
@@ -12,7 +12,6 @@ from stexplain.intervals.bootstrap import (
     interval,
     not_negative,
     ratio_interval,
-    widened,
 )
 from stexplain.intervals.shares import limits_of_unlike, share_ends
 from stexplain.intervals.units import FEWEST
@@ -256,21 +255,6 @@ def test_ratio_of_sums():
     assert np.isnan(ratio_interval([], [])).all()
     with pytest.raises(InputError, match="denominator has shape"):
         ratio_interval([1.0, 2.0], [1.0])
-
-
-@pytest.mark.parametrize("units", [2, 3, 40])
-def test_ends_of_few_units_are_as_far_as_those_of_students_t(units):
-    values = np.random.default_rng(0).normal(size=units)
-    # The normal interval that a bootstrap of the mean tends to, and the textbook's.
-    mean, spread = values.mean(), values.std()
-    normal = norm.ppf(0.95) * spread / np.sqrt(units)
-    exact = student.ppf(0.95, units - 1) * values.std(ddof=1) / np.sqrt(units)
-    found = widened(mean, mean - normal, mean + 2 * normal, units, 0.9)
-    assert found == pytest.approx((mean - exact, mean + 2 * exact))
-
-
-def test_ends_of_a_single_unit_are_unknown():
-    assert np.isnan(widened(0.0, -1.0, 1.0, 1, 0.95)).all()
 
 
 @pytest.mark.parametrize("values", [[1.0] * 9 + [0.0], [0.2, 0.9, 0.4, 0.7, 0.1]])

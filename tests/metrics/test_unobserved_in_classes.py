@@ -8,7 +8,7 @@ from torch import nn
 from stexplain.data.samples import Batch
 from stexplain.errors import InputError
 from stexplain.explainers.explanation import Explanation
-from stexplain.intervals.bootstrap import widened
+from stexplain.intervals.poisson import student_reach
 from stexplain.metrics import ClassImportance, contrastivity, contrastivity_detail, masking_curve
 from stexplain.viz.maps.top_nodes import ranked
 
@@ -79,8 +79,8 @@ def test_an_interval_has_the_degrees_of_those_that_observed_the_node():
     for node in (0, 1):
         means = by_loops(0, node)
         error = np.std(means) / np.sqrt(len(means))
-        low, high = widened(0.0, -1.96 * error, 1.96 * error, len(means), 0.95)
-        assert ends[:, 0, node] == pytest.approx(np.mean(means) + np.array([low, high]), abs=0.12 * (high - low))
+        reach = student_reach(len(means), 0.95) * error
+        assert ends[:, 0, node] == pytest.approx(np.mean(means) + np.array([-reach, reach]), abs=0.24 * reach)
     # Four samples of the class are too few for the hand, which only three of them observed, and for all else.
     few = filled(slice(0, 14))  # seven of each class, of which two do not have the hand
     assert few._units_of_nodes()[0].tolist() == [7, 5, 0, 0]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from stexplain.errors import InputError
+from stexplain.intervals.bootstrap import interval
 from stexplain.metrics.comparison.permutation import corrected_p_values
 from stexplain.metrics.comparison.result import Comparison
 
@@ -125,3 +126,77 @@ def test_a_method_is_better_where_a_p_is_below_a_twentieth(count, p, better):
     scores = {"a": np.arange(count) + 1.5, "b": np.arange(count) + 0.5 - np.arange(count) / 9}
     (test,) = Comparison({"m": scores}, {"m": True}, tuple(map(str, range(count)))).tests().to_dict("records")
     assert (test["p"], test["better"]) == (p, better)
+
+
+RANDOM = np.random.default_rng(3)
+SCORES = {
+    "auroc": {"a": RANDOM.random(12), "b": RANDOM.random(12), "c": np.append(np.nan, RANDOM.random(11))},
+    "gain": {"a": RANDOM.normal(size=12), "b": RANDOM.normal(size=12), "c": np.full(12, np.nan)},
+}
+GROUPS = tuple("abcdefabcdef")
+
+
+def made(**options) -> Comparison:
+    known = {"higher_is_better": {"auroc": True, "gain": False}, "ids": tuple("abcdefghijkl"), "resamples": 90}
+    return Comparison(SCORES, **{**known, "seed": 4, "confidence": 0.8, "permutations": 99, **options})
+
+
+@pytest.mark.parametrize("groups", [(), GROUPS])
+def test_rows_and_tests_have_the_intervals_of_the_samples(groups):
+    """By the bounds of the metric, and for a difference by the range of all scores of both."""
+    comparison = made(groups=groups, bounds={"auroc": (0, 1)})
+    options = {"groups": groups or None, "seed": 4, "resamples": 90, "confidence": 0.8}
+    for row in comparison.to_frame().to_dict("records"):
+        values = SCORES[row["metric"]][row["method"]]
+        expected = interval(values, bounds=(0, 1) if row["metric"] == "auroc" else None, **options)
+        np.testing.assert_array_equal([row["value"], row["low"], row["high"]], expected)
+        assert (row["reason"], row["excluded"]) == (expected.reason, np.isnan(values).sum())
+    for row in comparison.tests().to_dict("records"):
+        one, other = (SCORES[row["metric"]][row[name]] for name in ("method", "against"))
+        both = np.concatenate([one, other])
+        width = float(np.nanmax(both) - np.nanmin(both))
+        expected = interval(one - other, bounds=(-width, width), **options)
+        np.testing.assert_array_equal([row["difference"], row["low"], row["high"]], expected)
+
+
+def test_as_json_it_has_the_options_and_both_tables():
+    found = made(groups=GROUPS, target="class 3", seconds={"a": 0.5}, correction="none").to_dict()
+    assert (found["methods"], found["samples"], found["groups"]) == (["a", "b", "c"], 12, 6)
+    assert found["metrics"] == {"auroc": {"higher_is_better": True}, "gain": {"higher_is_better": False}}
+    options = ("target", "seed", "resamples", "permutations", "correction", "confidence", "seconds")
+    assert [found[name] for name in options] == ["class 3", 4, 90, 99, "none", 0.8, {"a": 0.5}]
+    assert (len(found["table"]), len(found["tests"])) == (6, 6)
+    unknown = next(row for row in found["table"] if (row["metric"], row["method"]) == ("gain", "c"))
+    # JSON has no NaN.
+    assert (unknown["value"], unknown["seconds"], unknown["n"]) == (None, None, 0)
+    # Without groups each sample is one; of a single method there is nothing to test.
+    alone = Comparison({"m": {"a": np.arange(7.0)}}, {"m": True}, tuple("abcdefg")).to_dict()
+    assert (alone["groups"], alone["tests"], alone["seconds"]) == (7, [], {})
+    defaults = (alone["seed"], alone["resamples"], alone["permutations"], alone["correction"], alone["confidence"])
+    assert defaults == (0, 1000, 9999, "holm", 0.95)
+
+
+def test_a_star_marks_the_best_of_each_metric_and_none_where_there_is_no_score():
+    scores = {"up": SCORES["auroc"], "none": dict.fromkeys("abc", np.full(12, np.nan))}
+    text = str(Comparison(scores, {"up": True, "none": False}, tuple("abcdefghijkl"), seconds={"a": 0.25}))
+    head, *rows = text.splitlines()[1:5]
+    assert head.split() == ["up", "↑", "none", "↓", "s", "/", "sample"]
+    best = max("abc", key=lambda name: np.nanmean(SCORES["auroc"][name]))
+    assert [row.count("*") for row in rows] == [int(name == best) for name in "abc"]
+    assert [row.split()[-1] for row in rows] == ["0.25", "nan", "nan"]
+    assert "groups of samples" not in text
+    assert "Means with 80% intervals over 6 groups of samples" in str(made(groups=GROUPS))
+    assert "s / sample" not in str(made())
+
+
+def test_of_equals_the_first_is_the_best():
+    scores = {"m": {"a": np.zeros(5), "b": np.ones(5), "c": np.ones(5)}}
+    assert Comparison(scores, {"m": True}, tuple("abcde")).best("m") == "b"
+    assert Comparison(scores, {"m": False}, tuple("abcde")).best("m") == "a"
+
+
+def test_a_pair_needs_two_methods():
+    with pytest.raises(InputError, match="got no pair of methods to test"):
+        Comparison({"m": {"a": np.arange(6.0)}}, {"m": True}, tuple("abcdef")).tests()
+    with pytest.raises(InputError, match="The methods are a, b, c"):
+        made().tests(["a", "b", "c"])

@@ -89,9 +89,6 @@ def to_frames(layer_values: Tensor, valid_positions: Tensor, frames: int, stride
         tensor([3., 3., 5., 5., 5.])
     """
     masked = layer_values * valid_positions[..., None]
-    # Nothing to interpolate, and bit by bit the layer's own values.
-    if stride == 1 and offset == 0 and layer_values.shape[2] == frames:
-        return masked
     count = layer_values.shape[2]
     place = ((torch.arange(frames, device=layer_values.device, dtype=layer_values.dtype) - offset) / stride).clamp(
         min=0
