@@ -100,9 +100,9 @@ def _positions(path: Path, geo: pd.DataFrame) -> NDArray[np.float64] | None:
             raise DataError(
                 f"{path}, line {line}: the coordinates are {text!r}; expected [longitude, latitude]."
             ) from error
-        found = found.reshape(-1, found.shape[-1]) if found.ndim else found
         if found.size == 0:
             return None
+        found = found.reshape(-1, found.shape[-1]) if found.ndim else found
         if found.shape[-1] != 2 or not np.isfinite(found).all():
             raise DataError(f"{path}, line {line}: the coordinates are {text!r}; expected [longitude, latitude].")
         points.append(found.mean(0))

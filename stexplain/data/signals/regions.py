@@ -189,7 +189,7 @@ def _labels(runs: Sequence[Run], labels: Any) -> list[str]:
                 "The runs have no names: give them, such as subjects=table['participant_id'], or labels in order, "
                 "labels=table['label'].tolist()."
                 if numbered
-                else "Leave its file out, or add it."
+                else f"Labels are given of {', '.join(map(repr, list(table)[:3]))}. Leave its file out, or add it."
             )
         )
     return [str((row or {}).get("label", "")) for row in found]

@@ -85,6 +85,12 @@ def read_arrays(path: Path, axes: str | None, nodes: int | None) -> Iterator[Tak
                 key = arrays.names[0]
             if key is None and (angles := [name for name in arrays.names if name.lower() in _ROTATIONS]):
                 key = angles[0]
+            if objects := next((name for name in arrays.names if arrays.pickled(name)), None):
+                raise DataError(
+                    f"{path}: {objects!r} holds objects of Python, such as a dictionary, which may run code; expected "
+                    "numbers. Where you trust who wrote it, see what they are, np.load(path, allow_pickle=True)"
+                    f"[{objects!r}].tolist(), and save the positions of joints: np.save('x.npy', positions)."
+                )
             if key is None:
                 raise DataError(f"{path} holds {', '.join(arrays.names)}; expected the values as one of {_VALUES}.")
             if key.lower() in _ROTATIONS:

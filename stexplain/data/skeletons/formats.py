@@ -1,6 +1,6 @@
 """Which format a file or folder of skeletons has, by its names and first bytes."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,8 +68,13 @@ class Found:
         return self.format in _ONE_EACH
 
 
-def find_format(path: Path) -> Found:
+def find_format(path: Path, others: Collection[Path] = (), *, labelled: bool = False) -> Found:
     """The format of a file, or of the files of a folder and its subfolders.
+
+    Args:
+        path: of the file or folder.
+        others: files that hold no recordings, such as one of labels.
+        labelled: whether labels are given.
 
     Raises:
         InputError: where there is nothing, nothing that is known, or more than one format.
@@ -97,6 +102,8 @@ def find_format(path: Path) -> Found:
             f"path: {path} holds {' and '.join(sorted(by_format))}; expected one format. Name a subfolder."
         )
     ((kind, found),) = by_format.items()
+    if kind == "table" and len(found) > 1:
+        found = table.tables_of_recordings(found, others, labelled=labelled)
     if kind == "ts":
         ts_file.refuse_variants(found)
     return Found(kind, found)

@@ -1,7 +1,7 @@
 """Labels of recordings: from a table of the user's own, a mapping, or the folders that recordings lie in."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +88,16 @@ def read_labels(
     return found
 
 
+def names_recordings(columns: Iterable[str]) -> bool:
+    """Whether a table has a column of recordings, by their names in lower case, as one of labels has.
+
+    Example:
+        >>> names_recordings(["participant_id", "group"]), names_recordings(["hip", "knee"])
+        (True, False)
+    """
+    return not set(columns).isdisjoint(_IDS)
+
+
 def _renamed(where: str, table: pd.DataFrame, names: str | None, classes: str | None) -> str:
     """How to get the column that is missing: another one under its name, where one may be meant."""
     # Classes repeat, and names do not. More classes than this are hardly typed into a table.
@@ -101,7 +111,10 @@ def _renamed(where: str, table: pd.DataFrame, names: str | None, classes: str | 
         renamed[unlike[0]] = "file"
     if len(renamed) == (names is None) + (classes is None):
         changes = " and ".join(f"{old!r} to {new!r}" for old, new in renamed.items())
-        read = "labels" if where == "labels" else f"pd.read_csv({where!r}, sep={separator_of(Path(where))!r})"
+        # As text, or ids lose the zeros that they begin with.
+        read = (
+            "labels" if where == "labels" else f"pd.read_csv({where!r}, sep={separator_of(Path(where))!r}, dtype=str)"
+        )
         return f"such as {changes} renamed: labels={read}.rename(columns={renamed}), or in the file itself."
     return "such as\nfile,label,subject\npatient_1.skeleton,gait,1"
 

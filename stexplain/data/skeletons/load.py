@@ -124,7 +124,8 @@ def load_skeletons(
         raise InputError(f"instances: got {instances}; expected at least 1.")
     named = None if channels is None else checked_names(channels)
     measured = Measured(frame_rate=frame_rate)
-    found = find_format(path)
+    others = [Path(one) for one in (labels, graph) if isinstance(one, str | Path)]
+    found = find_format(path, others, labelled=labels is not None)
     own = graph_given(graph)
     # Elsewhere a file holds many recordings, with names of their own.
     by_folder = path.is_dir() and found.format not in ("pyskl", "ctrgcn", "stgcn", "h36m", "ts")

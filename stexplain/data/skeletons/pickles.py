@@ -8,6 +8,7 @@ import numpy as np
 
 from stexplain.checking import warn_caller
 from stexplain.data.readers.plain_pickle import load_plain
+from stexplain.data.skeletons.keypoints.other_pickles import refuse_others, refuse_packed
 from stexplain.data.skeletons.labels import part_of
 from stexplain.data.skeletons.take import XY, XYZ, Take, class_number, numbers, without_zeros
 from stexplain.errors import DataError
@@ -18,7 +19,7 @@ _OF_STGCN = ("kinect-v2", "openpose-18")
 
 
 def read_pyskl(path: Path) -> Iterator[Take]:
-    """The annotations of pyskl or MMAction2: ``{"split": {...}, "annotations": [...]}``, or the list alone.
+    """The annotations of pyskl or MMAction2: ``{"split": {...}, "annotations": [...]}``, the list alone, or only one.
 
     Each annotation has ``frame_dir``, ``label``, ``keypoint`` ``[M, T, V, 2 or 3]``, and may have ``keypoint_score``
     ``[M, T, V]``. The splits that hold a recording are its field ``split``.
@@ -27,12 +28,12 @@ def read_pyskl(path: Path) -> Iterator[Take]:
         DataError: where the file is broken, or asks for anything to be executed.
     """
     content = load_plain(path, "a file of annotations")
+    if isinstance(content, dict) and "keypoint" in content:
+        # As MMAction2's extraction of poses writes it: a file for each video.
+        content = [{"frame_dir": path.stem, **content}]
     annotations = content.get("annotations") if isinstance(content, dict) else content
     if not isinstance(annotations, list) or not all(isinstance(one, dict) for one in annotations):
-        raise DataError(
-            f"{path} holds a {type(content).__name__}; expected pyskl's annotations, a list of dictionaries, "
-            "such as [{'frame_dir': 'walk 1', 'label': 0, 'keypoint': array [M, T, V, C]}]."
-        )
+        refuse_others(path, content)
     splits: dict[str, list[str]] = {}
     named = content.get("split", {}) if isinstance(content, dict) else {}
     for split, members in (named if isinstance(named, dict) else {}).items():
@@ -54,6 +55,7 @@ def read_pyskl(path: Path) -> Iterator[Take]:
         )
     for number, one in enumerate(annotations):
         where = f"annotation {number + 1}"
+        refuse_packed(path, where, one)
         if "keypoint" not in one:
             raise DataError(f"{path}, {where} has no 'keypoint'; it has {', '.join(map(str, one))}.")
         name = str(one.get("frame_dir", one.get("filename", number)))

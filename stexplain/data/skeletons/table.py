@@ -1,12 +1,13 @@
 """Skeletons in a CSV: tidy, with a row per joint of a person at a frame; or wide, with a row per frame."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from stexplain.checking import warn_caller
 from stexplain.data.skeletons.columns import (
     AXES,
     NAMES,
@@ -20,12 +21,16 @@ from stexplain.data.skeletons.columns import (
     without_units,
 )
 from stexplain.data.skeletons.keypoints.other_formats import refuse_export
+from stexplain.data.skeletons.labels import names_recordings
 from stexplain.data.skeletons.take import Take
 from stexplain.data.skeletons.wide_table import from_deeplabcut, read_wide, wide_columns
 from stexplain.errors import DataError, InputError
+from stexplain.reading import readable, text_file
 from stexplain.reading.decimals import with_points
 from stexplain.reading.table import read_csv, refuse_names_twice, separator_of, without_empty_end
 
+_JOINTS = ("joint", "parent")
+_GIVEN = {"labels": "labels=", "joints": "graph="}
 _EXAMPLE = (
     "a row per joint and frame:\n"
     "sample,frame,person,joint,x,y,z,score\nwalk 1,0,0,left hip,0.1,0.9,2.0,0.98\n"
@@ -63,6 +68,60 @@ def read_table(path: Path, joints: Sequence[str] = ()) -> Iterator[Take]:
         yield from read_wide(path, table, wide)
         return
     yield from _read_tidy(path, table, columns, joints)
+
+
+def tables_of_recordings(files: Sequence[Path], others: Collection[Path], *, labelled: bool) -> list[Path]:
+    r"""The tables of a folder that hold recordings: those of labels, or of a graph, lie beside them.
+
+    A table of labels, or of a graph, that is not given is said.
+
+    Args:
+        files: the tables.
+        others: files that are given as something else.
+        labelled: whether labels are given: then a table of labels is not said.
+
+    Returns:
+        All of them where none would be left.
+
+    Raises:
+        DataError: where one cannot be read.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> _ = (folder / "a.csv").write_text("frame,hip_x,hip_y\n0,1,2\n")
+        >>> _ = (folder / "labels.csv").write_text("file,label\na,gait\n")
+        >>> [file.name for file in tables_of_recordings(sorted(folder.iterdir()), [], labelled=True)]
+        ['a.csv']
+    """
+    given = {file.resolve() for file in others}
+    kept, said = [], []
+    for file in files:
+        if file.resolve() in given:
+            continue
+        what = _what_else(file)
+        if not what:
+            kept.append(file)
+        elif what != "labels" or not labelled:
+            said.append((file, what))
+    if not kept:
+        return list(files)
+    for file, what in said:
+        warn_caller(f"{file} is a table of {what}, and was not read. Where it is to be, give {_GIVEN[what]}.")
+    return kept
+
+
+def _what_else(path: Path) -> str:
+    """What a table is of that holds no joint at any frame; empty: recordings, or what is refused where it is read."""
+    with readable(path, "a table in CSV"), text_file(path).open(encoding="utf-8-sig") as file:
+        line = file.readline()
+    sign = separator_of(path)
+    names = [name.strip().strip('"').lower() for name in (line.split(sign) if sign in ",;\t|" else line.split())]
+    if set(_JOINTS) <= set(names) and "frame" not in named_columns(names):
+        return "joints"
+    if names[:1] == ["scorer"] or "frame" in named_columns(names) or {"x", "y"} <= set(names) or wide_columns(names):
+        return ""
+    return "labels" if names_recordings(names) else ""
 
 
 def _read_tidy(path: Path, table: pd.DataFrame, columns: dict[str, str], joints: Sequence[str]) -> Iterator[Take]:

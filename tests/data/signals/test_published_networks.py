@@ -4,6 +4,7 @@ import json
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import stexplain as stx
@@ -47,6 +48,16 @@ def test_libcity_keeps_values_times_places_and_links(tmp_path):
     batch = series.batch([3])
     np.testing.assert_allclose(batch.x[0, 0], values[3:7], rtol=1e-6)
     np.testing.assert_allclose(batch.y[0], values[7:9, :, 1], rtol=1e-6)
+
+
+def test_libcitys_regions_without_coordinates_have_no_places(tmp_path):
+    values = readings()
+    libcity(tmp_path, values)
+    geo = pd.read_csv(tmp_path / "LA.geo", dtype=str)
+    geo.assign(type="Polygon", coordinates="[]").to_csv(tmp_path / "LA.geo", index=False)
+    series = stx.load_sensors(tmp_path, **SHORT)
+    assert series.graph.positions is None
+    np.testing.assert_allclose(series.batch([3]).x[0, 0], values[3:7], rtol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -115,6 +115,11 @@ def _broken(folder, text, name="sub-01.csv"):
         (lambda _: signals(), {"names": ["a"] * 30}, r"got 30 for 3 regions.*\[subjects, regions, time\]"),
         (lambda _: signals(), {"labels": ["a"]}, r"labels: got 1 for 4 runs"),
         (lambda _: signals(), {"labels": {"0": "a"}}, r"labels: got none for '1' \(3 of 4 runs\)"),
+        (
+            lambda _: {"0050002": signals()[0]},
+            {"labels": {50002: "a"}},
+            r"labels: got none for '0050002' \(1 of 1 runs\).* Labels are given of '50002'\. Leave its file out",
+        ),
         (lambda _: signals(), {"train": ["7"]}, r"unknown subject of training '7'"),
         (lambda _: signals(), {"tr": -1.0}, r"tr: got -1.0; expected seconds, a finite number above 0"),
         (lambda _: signals(), {"tr": math.inf}, r"tr: got inf; expected seconds, a finite number above 0"),

@@ -155,3 +155,50 @@ def test_recordings_of_several_lengths_in_an_npy_go_elsewhere(tmp_path):
     np.save(tmp_path / "a.npy", np.array([walk(4, 17), walk(6, 17)], dtype=object), allow_pickle=True)
     with pytest.raises(DataError, match=r"Recordings of several lengths.*stx\.Clips\.from_arrays as a list"):
         load_skeletons(tmp_path / "a.npy", graph="coco-17")
+
+
+# ---- tables beside recordings ----
+
+
+def poses(folder):
+    """Four tables of a walk [6, 3, 2], and one of their labels in a folder of its own."""
+    values = {name: walk(6, 3, seed=number) for number, name in enumerate(("001", "002", "010", "011"))}
+    for name, one in values.items():
+        columns = {
+            f"{joint}_{what}": one[:, at, axis] for at, joint in enumerate(BODY) for axis, what in enumerate("xy")
+        }
+        place = folder / "poses" / f"{name}.csv"
+        place.parent.mkdir(exist_ok=True)
+        pd.DataFrame(columns).to_csv(place, index_label="frame")
+    (folder / "about").mkdir()
+    (folder / "about" / "labels.csv").write_text("participant_id,group\n001,up\n002,down\n010,up\n011,down\n")
+    (folder / "about" / "leg.csv").write_text("joint,parent\nhip,\nknee,hip\nfoot,knee\n")
+    return values
+
+
+def test_tables_of_labels_and_joints_beside_tables_of_recordings_are_none(tmp_path):
+    values, labels = poses(tmp_path), tmp_path / "about" / "labels.csv"
+    with pytest.raises(InputError, match="rename") as refused:
+        load_skeletons(tmp_path, graph=tmp_path / "about" / "leg.csv", labels=labels)
+    call = str(refused.value).split("renamed: labels=")[1].split(", or in the file")[0]
+    # The ids keep their zeros.
+    renamed = eval(call, {"pd": pd})
+    clips = load_skeletons(tmp_path, graph=tmp_path / "about" / "leg.csv", labels=renamed, people=False)
+    assert (clips.ids, clips.classes, clips.labels.tolist()) == (list(values), ["down", "up"], [1, 0, 1, 0])
+    for number, one in enumerate(values.values()):
+        np.testing.assert_allclose(clips[number].x[0], one, rtol=1e-5)
+    renamed.rename(columns={"group": "label"}).to_csv(labels, index=False)
+    again = load_skeletons(tmp_path, graph=tmp_path / "about" / "leg.csv", labels=labels, people=False)
+    assert again.labels.tolist() == [1, 0, 1, 0]
+
+
+def test_tables_of_labels_and_joints_that_are_not_given_are_said(tmp_path):
+    poses(tmp_path)
+    table = pd.read_csv(tmp_path / "about" / "labels.csv", dtype=str).rename(columns={"group": "label"})
+    table.to_csv(tmp_path / "about" / "labels.csv", index=False)
+    with pytest.warns(UserWarning, match="was not read") as said:
+        clips = load_skeletons(tmp_path, graph=LEG, people=False)
+    words = " ".join(str(one.message) for one in said)
+    assert "labels.csv is a table of labels, and was not read. Where it is to be, give labels=." in words
+    assert "leg.csv is a table of joints, and was not read. Where it is to be, give graph=." in words
+    assert clips.ids == ["001", "002", "010", "011"]
