@@ -113,6 +113,19 @@ def test_nearest_nodes():
     assert len(STGraph.from_distances(distances, "abcd", nearest=99).edges) == 6
 
 
+def test_a_link_that_is_listed_once_is_near_from_both_ends():
+    """Each of three has the hub as its nearest, though the hub has but one."""
+    links = pd.DataFrame({"from": list("abc"), "to": list("xxx"), "distance": [1.0, 2.0, 3.0]})
+    graph = STGraph.from_distances(links, sigma=5.0, nearest=1)
+    assert not graph.directed
+    named = {frozenset(graph.nodes[end] for end in edge) for edge in graph.edges.tolist()}
+    assert named == {frozenset("ax"), frozenset("bx"), frozenset("cx")}
+    assert sorted(graph.weight) == pytest.approx(sorted(np.exp(-np.square(np.array([1, 2, 3]) / 5))))
+    with pytest.warns(UserWarning, match=r"2 nodes without an edge \('b', 'c'\)"):
+        one_way = STGraph.from_distances(links, sigma=5.0, nearest=1, directed=True)
+    assert [[one_way.nodes[end] for end in edge] for edge in one_way.edges.tolist()] == [["a", "x"]]
+
+
 def test_equal_distances_take_the_first_nodes():
     distances = np.ones((4, 4)) - np.eye(4)
     graph = STGraph.from_distances(distances, "abcd", nearest=1, directed=True)

@@ -142,3 +142,15 @@ def test_a_correlation_that_is_the_threshold_is_an_edge(threshold):
     assert both.edges.tolist() == [[0, 1], [1, 2]]
     # The one that is as strong below zero is counted among those that are left out.
     assert any("one correlation is negative" in str(each.message) for each in said)
+
+
+@pytest.mark.parametrize(("strength", "said"), [(-0.5, True), (-0.499, False)])
+def test_a_negative_one_as_strong_as_the_weakest_edge_is_counted(strength, said):
+    matrix = np.eye(4)
+    for (a, b), value in {(0, 1): 0.9, (0, 2): 0.5, (1, 2): strength, (1, 3): 0.2, (0, 3): 0.1}.items():
+        matrix[a, b] = matrix[b, a] = value
+    with warnings.catch_warnings(record=True) as noted:
+        warnings.simplefilter("always")
+        graph = STGraph.from_correlation(matrix, density=0.3)
+    assert graph.edges.tolist() == [[0, 1], [0, 2]]
+    assert any("one correlation is negative" in str(each.message) for each in noted) == said

@@ -1,6 +1,7 @@
 """How many samples go through a model at once: what fits into memory, with the same results."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -253,3 +254,62 @@ def test_frames_of_all_instances_count():
 def test_what_is_known_of_another_length(known, frames, expected):
     found = {(key if isinstance(key, tuple) else ("kind", key)): value for key, value in known.items()}
     assert [one and pytest.approx(one) for one in fitting._known_at(found, "kind", frames)] == expected
+
+
+BYTES = 4 * 160
+"""Of the four samples, whose passes make 1,000 bytes each below."""
+
+
+def at_once_of(monkeypatch, budget, *, bytes_of=lambda run: 1000, cut=True, **changes):
+    """How many samples go at a time, and what was measured; a call keeps three copies and runs two at once."""
+    asked = []
+    monkeypatch.setattr(fitting, "budget_on", lambda device: budget)
+    monkeypatch.setattr(fitting, "bytes_of_pass", lambda run: asked.append(run) or bytes_of(run))
+    monkeypatch.setattr(fitting, "may_be_cut", lambda caller, given, step, targets: cut)
+    caller = {
+        "chunk": None, "model": nn.Identity(), "_copies_at_once": 2, "_held_copies": 3, "_locality": None,
+        "_bytes_by_kind": {}, "_rows": lambda given, rows: given.rows(rows, Layout("b m t n c")),
+        "_kind_of": lambda given: (tuple(given.sizes.items()), given.x.dtype), "_forward": lambda given: given.x,
+    } | changes  # fmt: skip
+    return fitting.samples_at_once(SimpleNamespace(**caller), changes.get("given", FOUR)), len(asked)
+
+
+@pytest.mark.parametrize(("more", "expected"), [(0, (4, 0)), (-1, (4, 2))])
+def test_passes_are_measured_where_the_most_that_they_may_take_does_not_fit(monkeypatch, more, expected):
+    """Two copies of all samples at once, each 4,096 times as large, and three that are held."""
+    assert at_once_of(monkeypatch, BYTES * (2 * memory.LARGEST + 3) + more) == expected
+
+
+@pytest.mark.parametrize(("budget", "expected"), [(9920, 4), (9919, 2), (4960, 2), (4959, 1), (1, 1)])
+def test_as_many_go_at_a_time_as_their_passes_and_what_is_held_fit(monkeypatch, budget, expected):
+    """Each takes two passes of 1,000 bytes, and three copies of its own 160."""
+    assert at_once_of(monkeypatch, budget) == (expected, 2)
+    assert at_once_of(monkeypatch, budget, cut=False)[0] == 4
+
+
+def test_samples_stay_together_where_the_model_runs_on_all_alone(monkeypatch):
+    def fails(run):
+        raise InputError("no")
+
+    known = {}
+    assert at_once_of(monkeypatch, 1, bytes_of=fails, _bytes_by_kind=known) == (4, 1)
+    # That is known from then on.
+    assert at_once_of(monkeypatch, 1, bytes_of=fails, _bytes_by_kind=known) == (4, 0)
+
+
+def test_what_was_measured_counts_for_samples_of_that_kind(monkeypatch):
+    """Other lengths are of a kind; another type, or a part of the model, is not."""
+    known = {}
+    longer = replace(FOUR, x=signals(4, 1, 9, 5, 1), valid=None, sizes={**FOUR.sizes, "t": 9})
+    double = replace(FOUR, x=FOUR.x.double())
+    changes = [({}, 2), ({}, 0), ({"given": longer}, 0), ({"_locality": 1}, 2), ({"given": double}, 2)]
+    for change, measured_anew in changes:
+        assert at_once_of(monkeypatch, 5000, _bytes_by_kind=known, **change)[1] == measured_anew
+
+
+@pytest.mark.parametrize(("chunk", "expected"), [(3, 3), (4, 4), (5, 4)])
+def test_a_chunk_that_is_given_is_no_more_than_all(monkeypatch, chunk, expected):
+    assert at_once_of(monkeypatch, 1, chunk=chunk) == (expected, 0)
+    assert at_once_of(monkeypatch, 1, model=None) == (4, 0)
+    one = FOUR.rows(slice(0, 1), Layout("b m t n c"))
+    assert at_once_of(monkeypatch, 1, given=one) == (1, 0)

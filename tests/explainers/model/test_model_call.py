@@ -9,6 +9,7 @@ from stexplain.explainers.joined import joined
 from stexplain.explainers.methods import Random
 from stexplain.explainers.methods.gradient.input_gradient import InputGradient
 from stexplain.explainers.targets import Class
+from stexplain.graph import STGraph
 from tests.explainers.small_models import signals
 
 
@@ -58,6 +59,20 @@ def test_joined_parts_of_one_kind_keep_their_call():
     assert call.valid.shape == (5, 1, 4)
     # Called unlike: there is no one call that made both.
     assert joined([explained(slice(0, 2)), explained(slice(2, 5), chunk=1)]).call is None
+
+
+@pytest.mark.parametrize(("classes", "expected"), [(None, None), ([], ()), (["a", "b"], ("a", "b"))])
+def test_classes_that_are_not_given_are_asked_of_the_samples_of_the_next_caller(classes, expected):
+    """None at all says that there are no names, whatever the samples say."""
+    assert InputGradient(nn.Identity(), classes=classes).options["classes"] == expected
+
+
+def test_a_layout_that_was_found_is_that_of_the_last_input_and_none_before_there_was_one():
+    graph = STGraph.from_adjacency(np.ones((5, 5)) - np.eye(5))
+    explain = InputGradient(nn.Sequential(nn.Conv2d(2, 3, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten()), graph=graph)
+    assert explain.options["inputs"] is None
+    explain(signals(2, 2, 6, 5), target=Class(1))
+    assert explain.options["inputs"] == "b c t n"
 
 
 def test_what_was_made_without_a_model_was_not_called():

@@ -100,6 +100,12 @@ def test_one_that_is_found_alone_is_a_start_of_the_next_alone(monkeypatch):
     assert made == [("abc", "de"), ("c", "de"), ("d", "e")]
 
 
+def test_behind_one_that_a_farther_layer_told_the_nearest_is_tried_again_first(monkeypatch):
+    told = {"c": "a", "d": "c", "e": "d"}
+    made = rounds(monkeypatch, *chain(5, "ab"), lambda name, starts, _: told[name] == starts)
+    assert made == [("ab", "cde"), ("b", "cde"), ("a", "cde"), ("c", "de"), ("d", "e")]
+
+
 def test_a_layer_that_nothing_tells_is_left_for_those_behind_it(monkeypatch):
     made = rounds(monkeypatch, *chain(4, "ac"), lambda *_: False)
     # Each behind the one right before it, of which none reaches the other's; then d behind a, while c is held.
