@@ -70,7 +70,10 @@ def test_layers_drawn_at_random(seed):
 
 def test_every_layer_is_among_its_rivals():
     changes = [one for one in first_plan({"m": 1, "t": 30, "n": 1, "c": 1}).changes if one.frames]
-    for kernel, dilation, stride, before in ((2, 2, 1, 0), (3, 8, 2, 8), (9, 4, 4, 31), (5, 3, 8, 12)):
+    # The largest of each; one that begins behind the first frame; one whose last tap is its own frame.
+    for kernel, dilation, stride, before in (
+        (2, 2, 1, 0), (3, 8, 2, 8), (9, 4, 4, 31), (5, 3, 8, 12), (2, 2, 7, -8), (3, 2, 1, 4),
+    ):  # fmt: skip
         taps = range(-before, dilation * (kernel - 1) + 1 - before, dilation)
         sees = changed_by([one.frames for one in changes], taps, stride, 4, 30)
         within = [tap for tap in taps if tap + 3 * stride >= 0]
@@ -85,6 +88,22 @@ def test_what_no_other_layer_would_do_is_not_doubted():
     assert doubted(found, changes, sees, 20) is found
     unknown = Timing("unknown", why="so")
     assert doubted(unknown, changes, sees, 20) is unknown
+
+
+@pytest.mark.parametrize(
+    ("frames", "stride", "count", "is_doubted"),
+    [(64, 2, 8, True), (65, 2, 8, False), (64, 1, 32, True), (64, 1, 33, False), (64, 2, 33, True)],
+)
+def test_short_clips_and_few_positions_are_doubted(frames, stride, count, is_doubted):
+    """What is told has nothing to do with what is seen, of which any other layer would tell."""
+    changes = [one for one in first_plan({"m": 1, "t": frames, "n": 1, "c": 1}).changes if one.frames]
+    sees = changed_by([one.frames for one in changes], range(-3, 4, 3), 1, count, frames)
+    told = Timing("aligned", stride, 40.0, 3, 41)
+    found = doubted(told, changes, sees, frames)
+    assert (found is told) == (not is_doubted)
+    assert (found.kind, found.every) == (("unknown", True) if is_doubted else ("aligned", False))
+    anywhere = Timing("global", stride, 0.0, frames)
+    assert doubted(anywhere, changes, sees, frames) is anywhere
 
 
 @pytest.mark.parametrize("layer", TAKEN[:4])
