@@ -8,6 +8,7 @@ import pytest
 
 from stexplain.errors import InputError
 from stexplain.graph import STGraph
+from stexplain.graph.coordinates import EARTH_RADIUS, distance_between, neighbour_pairs, spread_of_distances
 from stexplain.graph.given.columns import end_columns, is_distance, lists_pairs, refuse_lost_row, role_of
 from stexplain.graph.given.correlation import is_correlation, mean_correlation, strongest
 from stexplain.graph.given.doubts import refuse_zeros, warn_of_large
@@ -226,3 +227,54 @@ def test_a_label_of_two_nodes_is_refused_and_not_taken_for_the_last(build):
     table = pd.DataFrame(1 - np.eye(3), index=[*"aba"], columns=[*"aab"])
     with pytest.raises(InputError, match="got the label 'a' twice; expected one row and one column per node"):
         build(table)
+
+
+@pytest.mark.parametrize("nodes", [3, 4, 10, 30, 1000])
+def test_condensed_distances_are_known_by_their_number(nodes):
+    pairs = nodes * (nodes - 1) // 2
+    with pytest.raises(InputError, match=f"Of the distances of {nodes} nodes from scipy's pdist"):
+        STGraph.from_distances(np.ones(pairs))
+    with pytest.raises(InputError, match=rf"has shape \({pairs + 1},\); expected \[N, N\]\.$"):
+        STGraph.from_distances(np.ones(pairs + 1))
+
+
+def test_great_circles_are_those_of_the_angle_between_vectors():
+    """On the other side of the earth rounding must give no NaN."""
+    random = np.random.default_rng(0)
+    one, other = (np.stack([random.uniform(-180, 180, 500), random.uniform(-90, 90, 500)], 1) for _ in range(2))
+
+    def vectors(points):
+        longitude, latitude = np.radians(points).T
+        return np.stack([np.cos(latitude) * np.cos(longitude), np.cos(latitude) * np.sin(longitude), np.sin(latitude)])
+
+    across, along = np.cross(vectors(one), vectors(other), axis=0), (vectors(one) * vectors(other)).sum(0)
+    angle = np.arctan2(np.linalg.norm(across, axis=0), along)
+    np.testing.assert_allclose(distance_between(one, other, True), EARTH_RADIUS * angle, rtol=1e-9)
+    opposite = np.stack([one[:, 0] + 180, -one[:, 1]], 1)
+    np.testing.assert_allclose(distance_between(one, opposite, True), EARTH_RADIUS * np.pi, rtol=1e-7)
+    assert not distance_between(one, one, True).any()
+
+
+@pytest.mark.parametrize("geographic", [True, False])
+@pytest.mark.parametrize("count", [1, 2, 256, 257])
+def test_the_spread_of_distances_is_that_of_the_whole_matrix(count, geographic):
+    """It is summed up in blocks of 256 rows; each node with itself counts."""
+    points = np.random.default_rng(0).uniform(-80, 80, (count, 2))
+    matrix = distance_between(points[:, None], points[None], geographic)
+    assert spread_of_distances(points, geographic) == pytest.approx(matrix.std(), rel=1e-9)
+
+
+@pytest.mark.parametrize("geographic", [True, False])
+@pytest.mark.parametrize("nearest", [1, 3, 40])
+def test_pairs_of_neighbours_are_those_of_the_matrix(geographic, nearest):
+    """Each with its nearest, ties all together; a grid has many."""
+    points = np.stack(np.meshgrid(np.arange(4.0), np.arange(3.0)), -1).reshape(-1, 2)
+    matrix = distance_between(points[:, None], points[None], geographic) + np.diag([np.inf] * 12)
+    within = np.sort(matrix, axis=1)[:, min(nearest, 11) - 1]
+    near = (matrix <= within[:, None] * (1 + 1e-9)) & np.isfinite(matrix)
+    pairs = neighbour_pairs(points, nearest, geographic)
+    assert (pairs.nodes, pairs.size, pairs.once) == (None, 12, False)
+    assert list(zip(pairs.source, pairs.target, strict=True)) == [tuple(one) for one in np.argwhere(near | near.T)]
+    np.testing.assert_allclose(pairs.distance, matrix[pairs.source, pairs.target])
+    alone = neighbour_pairs(points[:1], nearest, geographic)
+    assert (alone.size, len(alone.source), len(alone.target), len(alone.distance)) == (1, 0, 0, 0)
