@@ -176,9 +176,9 @@ if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> object:
         if name not in _NAMES:
-            from stexplain.errors import suggest
+            from stexplain.checking.elsewhere import no_name
 
-            raise AttributeError(f"stexplain has no {name!r}. {suggest(name, _NAMES)}")
+            raise AttributeError(no_name(name, _NAMES))
         module = _NAMES[name]
         value = getattr(_import_module(module), name) if module else _import_module(f"stexplain.{name}")
         # Found at once from now on, without this function.

@@ -3,10 +3,11 @@
 from html import escape
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pandas as pd
 
+from stexplain.checking.elsewhere import OF_RESULTS, missing
 from stexplain.errors import InputError
 from stexplain.files import atomic_write
 from stexplain.reading import given_path
@@ -58,6 +59,11 @@ class Result:
         more = f"<p>{len(table) - _ROWS} more rows</p>" if len(table) > _ROWS else ""
         head = table.head(_ROWS).to_html(index=_named(table), border=0, float_format="{:.3g}".format, na_rep="")
         return f"<p>{escape(repr(self).strip('<>'))}</p>{head}{more}"
+
+    if not TYPE_CHECKING:  # type checkers would let any name pass
+
+        def __getattr__(self, name: str) -> NoReturn:
+            missing(self, name, OF_RESULTS)
 
 
 class Charted(Result):

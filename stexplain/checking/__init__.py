@@ -20,6 +20,7 @@ from stexplain.checking.notices import PACKAGE
 from stexplain.checking.notices import SaidOnce as SaidOnce
 from stexplain.checking.notices import warn_caller as warn_caller
 from stexplain.checking.origin import raised_by_caller
+from stexplain.checking.signatures import shown_signature
 from stexplain.checking.unknown import unfit_call
 from stexplain.checking.words import misfit, parts_of, shown
 from stexplain.errors import InputError, StexplainError
@@ -140,7 +141,8 @@ def _checked_function(function: Any) -> Any:
         except Exception as error:
             if isinstance(error, TypeError) and error.__traceback__ is not None and not error.__traceback__.tb_next:
                 # Raised before the function began: the call does not fit it.
-                raise unfit_call(error, function, named) from None
+                is_method = function.__name__ in _SPECIAL and bool(args)
+                raise unfit_call(error, function, named, type(args[0]) if is_method else None) from None
             # What the caller's own model or function raised is not for an argument that stands in for another.
             theirs = raised_by_caller(error, function)
             _refuse(function, args, named, error, plain=theirs)
@@ -150,6 +152,7 @@ def _checked_function(function: Any) -> Any:
             raise
 
     call.__dict__["__checked__"] = True
+    call.__dict__["__signature__"] = shown_signature(function)
     return call
 
 

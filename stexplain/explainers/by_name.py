@@ -5,7 +5,8 @@ from typing import Any
 
 from torch import nn
 
-from stexplain.errors import InputError, suggest, unknown
+from stexplain.checking.elsewhere import suggest_method
+from stexplain.errors import InputError, suggest
 from stexplain.explainers import methods as exported
 from stexplain.explainers.arguments import refuse_of_forward
 from stexplain.explainers.explainer import Explainer
@@ -42,7 +43,7 @@ def method_class(name: str) -> type[Explainer]:
         return known[name]
     if inspect.isclass(getattr(exported, name, None)):
         raise InputError(f"method is {name!r}, whose result is not an Explanation. Use it by itself: {name}(model).")
-    raise unknown("method", name, known)
+    raise InputError(f"unknown method {name!r}. {suggest_method(name, known)}")
 
 
 def explainer(name: str, model: nn.Module, **options: Any) -> Explainer:

@@ -5,11 +5,12 @@ from dataclasses import replace
 from functools import partial
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import numpy as np
 
 from stexplain.checking import checked
+from stexplain.checking.elsewhere import OF_EXPLANATIONS, missing
 from stexplain.errors import InputError
 from stexplain.explainers.results.pictures import picture
 from stexplain.explainers.results.times import times_of
@@ -71,6 +72,11 @@ class Shown:
     def _repr_html_(self) -> str:
         """What a notebook shows, offline: what it is, and a picture of its first sample."""
         return html(cast("Explanation", self))
+
+    if not TYPE_CHECKING:  # type checkers would let any name pass
+
+        def __getattr__(self, name: str) -> NoReturn:
+            missing(self, name, OF_EXPLANATIONS)
 
 
 def chart(e: "Explanation", sample: int = 0, ax: Any = None, **options: Any) -> Any:

@@ -152,8 +152,8 @@ class NodeClass(Target):
         node: a name or an index.
         which: an index or a name of a class, or one of them per sample; none: the one that is predicted for the node.
         horizon: which step, counted from 1, of a model that classifies every node at several.
-        layout: how the output is laid out, c being the classes and t the steps, such as ``"b t n c"``, ``"b n"`` for a
-            single logit per node, or ``"n c"`` where the model knows no batches.
+        layout: how the output is laid out, c being the classes and t the steps, such as ``"b t n c"``, or ``"b n"`` for
+            a single logit per node; none: ``"b n c"``, or ``"n c"`` of one sample where the model knows no batches.
 
     Raises:
         InputError: (when called) for a node or class that does not exist, or a layout that does not fit.
@@ -170,7 +170,7 @@ class NodeClass(Target):
         which: "int | str | Sequence[int | str] | NDArray[np.integer] | Tensor | None" = None,
         *,
         horizon: int | None = None,
-        layout: str = "b n c",
+        layout: str | None = None,
     ):
         self.node: int | str = one_or_several("node", node, int | str)
         if isinstance(self.node, list):
@@ -180,7 +180,8 @@ class NodeClass(Target):
         if which is not None:
             self.which = one_or_several("which", which, int | str)
         self.horizon = horizon
-        self.layout = Layout(layout)
+        self.layout = Layout(layout or "b n c")
+        self._is_given = layout is not None
 
     def score(self, output: Tensor, info: OutputInfo = UNKNOWN) -> Scores:
         """See `Target.score`."""
@@ -188,7 +189,10 @@ class NodeClass(Target):
 
     def score_output(self, output: ModelOutput, info: OutputInfo = UNKNOWN) -> Scores:
         """See `Target.score_output`."""
-        values = output.in_layout(self.layout, **_folded(self.layout, info))
+        shape, layout = tuple(output.chosen[1].shape), self.layout
+        if not self._is_given and output.samples == 1 and len(shape) == 2 and shape[0] == info.node_count > 1:
+            layout = Layout("n c")  # of a model that knows no batches
+        values = output.in_layout(layout, **_folded(layout, info))
         if type(self).score is not NodeClass.score:
             return self.score(self.layout.from_batch(values), info)
         return self._score(values, info)
@@ -203,7 +207,8 @@ class NodeClass(Target):
         """See `Target.fixed`."""
         if self.which is not None:
             return self
-        return NodeClass(self.node, classes, horizon=self.horizon, layout=self.layout.pattern)
+        layout = self.layout.pattern if self._is_given else None
+        return NodeClass(self.node, classes, horizon=self.horizon, layout=layout)
 
     def nodes_read(self, info: OutputInfo) -> frozenset[int] | None:
         """See `Target.nodes_read`."""

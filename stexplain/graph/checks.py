@@ -1,6 +1,7 @@
 """The checks of an STGraph's arguments, done once when it is built. A message names the node, edge or group."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,8 @@ def checked_nodes(nodes: Iterable[str]) -> tuple[str, ...]:
     seen: set[str] = set()  # a search of the tuple for every name would be quadratic
     for index, name in enumerate(names):
         if not isinstance(name, str) or not name:
-            raise InputError(f"node {index}: got the name {name!r}; expected text that is not empty.")
+            remedy = " Give [str(node) for node in nodes]." if isinstance(name, Integral) else ""
+            raise InputError(f"node {index}: got the name {name!r}; expected text that is not empty.{remedy}")
         if name in seen:
             raise InputError(f"nodes: got {name!r} twice, at {names.index(name)} and {index}; expected unique names.")
         refuse_control(f"node {index}", name)
@@ -72,8 +74,8 @@ def checked_edges(names: tuple[str, ...], edges: ArrayLike, directed: bool) -> N
     loops = np.flatnonzero(pairs[:, 0] == pairs[:, 1])
     if loops.size:
         raise InputError(
-            f"edge {loops[0]}: got a self loop of {names[pairs[loops[0], 0]]!r}. Leave self loops out: relations add "
-            "them where a strategy needs them."
+            f"edge {loops[0]}: got a self loop of {names[pairs[loops[0], 0]]!r}. Leave self loops out, of networkx by "
+            "graph.remove_edges_from(list(nx.selfloop_edges(graph))): relations add them where a strategy needs them."
         )
     # Without a direction, (a, b) and (b, a) are the same edge.
     ends = pairs if directed else np.sort(pairs, axis=1)

@@ -5,12 +5,13 @@ classmethods ``from_...``), and here what is derived from a graph: other graphs,
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from stexplain.checking import checked
+from stexplain.checking.elsewhere import OF_GRAPHS, missing
 from stexplain.errors import InputError
 from stexplain.graph import export
 from stexplain.graph.checks import checked_nodes
@@ -277,3 +278,8 @@ class STGraph(GraphConstructors):
             [[0, 1, 1, 2], [1, 2, 0, 1]]
         """
         return export.to_pyg(self)
+
+    if not TYPE_CHECKING:  # type checkers would let any name pass
+
+        def __getattr__(self, name: str) -> NoReturn:
+            missing(self, name, OF_GRAPHS)

@@ -18,6 +18,19 @@ X = torch.randn(2, 4, 3)
         (lambda: stx.fit(MODEL, None, epochs=3), r"argument 'epochs'. It takes model, train, recipe, "),
         (lambda: stx.load_regions(X, label=[0, 1]), r"argument 'label'. Did you mean 'labels'\?"),
         (lambda: stx.InputGradient(MODEL, inputs="b t n")(X, n_steps=4), r"'n_steps'. It takes x, target, valid, "),
+        (
+            lambda: stx.IntegratedGradients(MODEL, n_steps=4),
+            r"^IntegratedGradients\(\) got.*Did you mean 'steps'",
+        ),
+        (
+            lambda: stx.IntegratedGradients(MODEL, zzz=4),
+            r"^IntegratedGradients\(\).*It takes model, baseline, steps, ",
+        ),
+        (
+            lambda: stx.IntegratedGradients(MODEL, inputs="b t n")(X, baselines="mean"),
+            r"'baselines'. It is given to IntegratedGradients\(model, baseline=...\), not to the call",
+        ),
+        (lambda: stx.STGraph("abc"), r"^STGraph\(\) missing 1 required positional argument: 'edges'"),
         (lambda: stx.trust(MODEL, None, X, [0, 1]), r"positional arguments but 4 were given. By name alone: labels=, "),
         (lambda: stx.metrics.contrastivity(np.ones((2, 3)), nodes=3), r"'nodes'. It takes psi"),
         (lambda: stx.WindowedSeries(np.ones((9, 2)), windows=3), r"'windows'. Did you mean 'window'\?"),

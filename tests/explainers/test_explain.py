@@ -293,7 +293,8 @@ def test_a_failing_default_prints_one_error():
 
 def test_a_model_of_other_axes_is_told_how_to_say_them():
     model, x, target = OfThreeAxes(), windows(), stx.Forecast("s2", 1)
-    with pytest.raises(InputError, match=r"laid out as 'b m t n c'(?s:.*)such as inputs='b t n' \(b samples"):
+    layouts = r"inputs='b t n' or inputs='b t n c'"
+    with pytest.raises(InputError, match=rf"laid out as 'b m t n c'(?s:.*)such as {layouts} \(b samples"):
         explain(model, x, target=target)
     assert explain(model, x, target=target, inputs="b t n").values.shape == (3, 1, 6, 5)
     # Whoever said the layout is not told to say it.

@@ -317,6 +317,11 @@ def graph_of(
     """
     if isinstance(graph, STGraph):
         return graph
+    if graph is not None and not isinstance(graph, str | Path):
+        raise InputError(
+            f"graph: got a {type(graph).__name__}; expected an STGraph, or the path of a file of links. Of a table "
+            "make a graph: STGraph.from_distances(table) where its numbers are distances, else from_pandas(table)."
+        )
     if nearest is not None:
         if data.positions is None:
             raise InputError(

@@ -117,6 +117,13 @@ def load_skeletons(
         >>> len(clips), clips[0].x.shape, clips.classes
         (2, (1, 3, 2, 2), ['down', 'up'])
     """
+    if hasattr(path, "to_csv") or hasattr(path, "shape"):
+        of_table = "Write the table to a file, table.to_csv('poses.csv', index=False), and give its path"
+        of_array = "Give Clips.from_arrays(arrays, labels, graph=graph), or the path of what np.save wrote, with axes="
+        raise InputError(
+            f"path: got a {type(path).__name__}; expected the path of a file or folder. "
+            f"{of_table if hasattr(path, 'to_csv') else of_array}."
+        )
     path = given_path(path, "path")
     if scores not in ("mask", "channel"):
         raise unknown("use of scores", scores, ("mask", "channel"))

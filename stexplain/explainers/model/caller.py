@@ -4,13 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import torch
 from torch import Tensor, nn
 
 from stexplain.axes import Layout
 from stexplain.checking import check_arguments, checked
+from stexplain.checking.elsewhere import OF_EXPLAINERS, missing
 from stexplain.errors import InputError, StexplainError
 from stexplain.explainers.model.arguments.signature import call_arguments, forward_signature, needs, raised, takes
 from stexplain.explainers.model.arguments.values import copied
@@ -109,6 +110,11 @@ class ModelCaller(WithBlock, InputPreparer):
         self._locality: Locality | None = None
         # What a pass takes, by kind of input; none: the model does not run on one of several samples.
         self._bytes_by_kind: dict[tuple[Any, int], PassBytes | None] = {}
+
+    if not TYPE_CHECKING:  # type checkers would let any name pass
+
+        def __getattr__(self, name: str) -> NoReturn:
+            missing(self, name, OF_EXPLAINERS)
 
     @property
     def options(self) -> CallOptions:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -186,6 +187,18 @@ def as_tensor(x: Any) -> Tensor:
 
 def _conversion_hint(x: Any) -> str:
     """How to get samples from something that holds them, or is a table of them."""
+    if isinstance(x, str | PathLike):
+        return " Read it first: load_skeletons(path), load_sensors(path), load_eeg(path) or load_regions(path)."
+    if hasattr(x, "ndata") and hasattr(x, "num_nodes"):
+        # A batch of DGL says how many graphs it holds.
+        several = getattr(x, "batch_size", 1) > 1
+        key = repr(next(iter(x.ndata), "feat"))
+        of_one = ", graph=STGraph.from_dgl(one)" if several else ", graph=STGraph.from_dgl(graph)"
+        return (
+            f" Of a DGLGraph give its signals, which forward must take beside the graph: graph.ndata[{key}], "
+            f"inputs='{'(b n)' if several else 'n'} t c' or how their axes are laid out, shared={{'g': graph}} by the "
+            f"name in forward{of_one}."
+        )
     if hasattr(x, "edge_index"):
         # Of a Batch of PyTorch Geometric, `batch` says which graph a node is of.
         return (

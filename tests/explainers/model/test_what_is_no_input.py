@@ -1,5 +1,6 @@
 """What is given in the place of signals and is none: refused with how to get them."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -26,7 +27,13 @@ SAMPLE = Sample(torch.zeros(1, 4, 3, 2), torch.ones(1, 4, dtype=torch.bool))
         ([SAMPLE, 1], r"an array, a Sample or a Batch\.$"),
         ([], r"an array, a Sample or a Batch\.$"),
         ([[1.0]], r"an array, a Sample or a Batch\.$"),
-        ("text", r"an array, a Sample or a Batch\.$"),
+        ("text", r"Read it first: load_skeletons\(path\), load_sensors"),
+        (Path("text"), r"Read it first: load_skeletons\(path\)"),
+        (
+            SimpleNamespace(ndata={"speed": 1}, num_nodes=len, batch_size=1),
+            r"Of a DGLGraph give its signals.*graph.ndata\['speed'\], inputs='n t c'.*shared=\{'g': graph\}",
+        ),
+        (SimpleNamespace(ndata={}, num_nodes=len, batch_size=2), r"graph.ndata\['feat'\], inputs='\(b n\) t c'"),
         (None, r"got a NoneType; expected a tensor, an array, a Sample or a Batch\.$"),
         (np.array(["a"]), "expected a floating type. Use x.astype"),
         (torch.arange(3), "got type int64; expected a floating type. Use x.float"),

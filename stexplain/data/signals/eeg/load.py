@@ -79,6 +79,12 @@ def load_eeg(
         >>> clips[0].measured.seconds(50)[[0, 20]].tolist()
         [-0.2, 0.0]
     """
+    if hasattr(data, "shape") and hasattr(data, "dtype"):
+        raise InputError(
+            f"data: got a {type(data).__name__}; expected mne.Epochs, a list of mne.Evoked, an mne.io.Raw, or a path. "
+            "An array of trials x electrodes x samples goes in as it is, explain(model, array, inputs='b n t', "
+            "graph=graph); with subjects and labels by Clips.from_arrays."
+        )
     try:
         import mne
     except ImportError as error:

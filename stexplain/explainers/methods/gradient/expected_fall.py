@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from stexplain.checking import checked_kept
 from stexplain.data.baselines import Baseline, HistoryOr
 from stexplain.errors import InputError
 from stexplain.explainers.arguments import check_counts
@@ -25,6 +26,7 @@ from stexplain.explainers.random_generator import node_noise
 _BASELINE, _DRAWS, _SPREAD = HistoryOr("mean"), 16, 1.0
 
 
+@checked_kept
 class ExpectedFall(Explainer):
     """How far the score is expected to fall when an observation is redrawn, to first order: the default method.
 

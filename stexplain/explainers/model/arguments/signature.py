@@ -177,9 +177,12 @@ def raised(model: nn.Module, error: Exception, shape: Sequence[int], pattern: st
     if declared:
         return InputError(text)
     # Batches of ours have five axes; of one person and one channel, models of others mostly take three or four.
-    other = ("b t n" if shape[-1] == 1 else "b c t n") if len(shape) == 5 and shape[1] == 1 else "b c t n m"
+    others = ["b c t n m"]
+    if len(shape) == 5 and shape[1] == 1:
+        others = ["b t n", "b t n c"] if shape[-1] == 1 else ["b c t n", "b t n c"]
+    other = " or ".join(f"inputs={one!r}" for one in others)
     return InputError(
-        f"{text}\nIf your model takes other axes, give them, such as inputs={other!r} (b samples, m instances, "
+        f"{text}\nIf your model takes other axes, give them, such as {other} (b samples, m instances, "
         "t frames, n nodes, c channels)."
     )
 

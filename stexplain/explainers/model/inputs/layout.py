@@ -29,6 +29,8 @@ _COMMON = {
     4: ("b t n c", "b c t n", "b c n t", "b n t c", "b n c t", "b t c n"),
     5: (BATCH, "b c t n m", "b m c t n", "b c m t n", "b t m n c", "b t n m c", "b t n c m", "b c n t m"),
 }
+# Of a graph without an axis of samples.
+_OF_ONE_GRAPH = {2: ("n t",), 3: ("n t c", "t n c")}
 # How many places of a tensor are compared: enough that two orders of axes do not agree by chance.
 _PLACES = 512
 
@@ -41,11 +43,13 @@ class Evidence:
         nodes: which may be that of the nodes; none: any.
         channels: that of the channels; none: unknown.
         frames: that of the frames; none: unknown.
+        whole: whether the first axis may be that of nodes instead: a graph that the model is given has as many.
     """
 
     nodes: set[int] = field(default_factory=set)
     channels: int | None = None
     frames: int | None = None
+    whole: bool = False
 
     def allows(self, pattern: str) -> bool:
         """Whether a layout contradicts nothing of it."""
@@ -85,7 +89,10 @@ def found_layout(x: Tensor, evidence: Evidence) -> tuple[str, bool]:
     certain_axes = bool(evidence.nodes) or evidence.frames is not None
     if len(fitting) == 1 and certain and certain_axes:
         return fitting[0], True
-    listed = " or ".join(f"inputs={pattern!r}" for pattern in fitting or _COMMON.get(x.ndim, ()))
+    common = fitting or _COMMON.get(x.ndim, ())
+    if evidence.whole and x.ndim in _OF_ONE_GRAPH:
+        common = [*_OF_ONE_GRAPH[x.ndim], *common]
+    listed = " or ".join(f"inputs={pattern!r}" for pattern in common)
     raise InputError(
         f"the layout of x, of shape {shape}, does not follow from sizes and the model's first layers. "
         f"Give it, such as {listed or 'inputs=' + repr('(b n) t') + ' or inputs=' + repr('t n')}."
@@ -132,6 +139,23 @@ def node_axes(x: Tensor, graph: STGraph | None, model: nn.Module | None, argumen
         return found
     sizes = matrix_sizes([*own_tensors(model), *tensors_in(dict(arguments))])
     return {axis for axis in axes if x.shape[axis] in sizes}
+
+
+def fits_graph(x: Tensor, arguments: Mapping[str, Any]) -> bool:
+    """Whether a graph that the model is given, of DGL or as edge indices ``[2, E]``, has the nodes of the first axis.
+
+    Example:
+        >>> fits_graph(torch.zeros(3, 12, 2), {"edge_index": torch.tensor([[0, 1], [1, 2]])})
+        True
+    """
+    for value in arguments.values():
+        if isinstance(value, Tensor):
+            edges = value.ndim == 2 and value.shape[0] == 2 and value.numel() > 0 and not value.is_floating_point()
+            if edges and not value.is_complex() and value.dtype != torch.bool and int(value.max()) + 1 == len(x):
+                return True
+        elif callable(count := getattr(value, "num_nodes", None)) and hasattr(value, "ndata") and count() == len(x):
+            return True
+    return False
 
 
 def own_tensors(model: nn.Module | None) -> list[Tensor]:

@@ -17,7 +17,7 @@ from stexplain.data.times.measured import UNMEASURED
 from stexplain.errors import InputError
 from stexplain.explainers.model.arguments.signature import check_names
 from stexplain.explainers.model.arguments.values import further_arguments
-from stexplain.explainers.model.inputs.layout import Evidence, add_layers, found_layout, node_axes
+from stexplain.explainers.model.inputs.layout import Evidence, add_layers, fits_graph, found_layout, node_axes
 from stexplain.explainers.model.inputs.learned import learned_matrices, may_mix_frames, mixed_by
 from stexplain.explainers.model.inputs.observed import observed_in, observed_twice
 from stexplain.explainers.model.inputs.padding import noticed_padding, sentence
@@ -56,7 +56,7 @@ class InputPreparer(ABC):
         if graph is not None and not isinstance(graph, STGraph):
             raise InputError(
                 f"graph: got a {type(graph).__name__}; expected an STGraph. Make one: STGraph.from_networkx(graph), "
-                "from_edges, from_pandas or from_adjacency."
+                "from_dgl, from_edges, from_pandas or from_adjacency."
             )
         # Whose recipe samples raw clips: a baseline explainer calls no model, but must see what the model sees.
         self._recipe_model = self.model
@@ -217,7 +217,7 @@ class InputPreparer(ABC):
             # A baseline explainer calls no model, but is given what a model is given.
             model = self._recipe_model
             common, own = further_arguments(shared, per_sample, len(x), x.device, x.dtype)
-            evidence = Evidence(node_axes(x, self.graph, model, {**common, **own}))
+            evidence = Evidence(node_axes(x, self.graph, model, {**common, **own}), whole=fits_graph(x, common))
             if model is not None:
                 caller = self if self.model is model else self._caller_of(model)
                 # Sizes are not known yet: no more is given than what a call of the model asks for.

@@ -1,0 +1,51 @@
+"""What a graph of DGL holds, as an STGraph takes it. Nothing of DGL is imported: the graph brings it."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stexplain.errors import InputError, unknown
+
+
+def edges_of_dgl(
+    graph: Any, nodes: Iterable[str] | None, weight: str | None
+) -> tuple[list[str], NDArray[np.int64], NDArray[np.float64] | None, bool]:
+    """Names, edges ``[E, 2]``, weights ``[E]`` or none, and whether the graph is directed; see `STGraph.from_dgl`.
+
+    Raises:
+        InputError: where it is no homogeneous graph of DGL, is a batch, or no edge has the weight.
+    """
+    if not all(hasattr(graph, name) for name in ("num_nodes", "edges", "edata", "canonical_etypes")):
+        raise InputError(f"graph: got a {type(graph).__name__}; expected a dgl.DGLGraph.")
+    if len(graph.ntypes) != 1 or len(graph.canonical_etypes) != 1:
+        raise InputError(
+            f"graph: got nodes {', '.join(graph.ntypes)} with edges {', '.join(graph.etypes)}; expected one kind of "
+            "both. Give dgl.to_homogeneous(graph), or graph[kind] of one kind."
+        )
+    if graph.batch_size > 1:
+        raise InputError(
+            f"graph: got a batch of {graph.batch_size} graphs; expected one, which all samples share. Give "
+            "dgl.unbatch(graph)[0]."
+        )
+    ends = np.stack([each.detach().cpu().numpy() for each in graph.edges(order="eid")], axis=1).astype(np.int64)
+    numbers = None
+    if weight is not None:
+        if weight not in graph.edata:
+            raise unknown("edge data (of weight=)", weight, list(graph.edata))
+        numbers = np.asarray(graph.edata[weight].detach().cpu().numpy(), dtype=np.float64)
+        if numbers.size != len(ends):
+            raise InputError(f"weight: got {weight!r} of shape {numbers.shape}; expected one number per edge.")
+        numbers = numbers.reshape(-1)
+    kept = ends[:, 0] != ends[:, 1]
+    ends, numbers = ends[kept], None if numbers is None else numbers[kept]
+    names = [str(node) for node in range(graph.num_nodes())] if nodes is None else list(nodes)
+    if len(names) != graph.num_nodes():
+        raise InputError(f"nodes: got {len(names)} names; expected {graph.num_nodes()}, one per node of the graph.")
+    values = np.ones(len(ends)) if numbers is None else numbers
+    by_pair = {tuple(pair): value for pair, value in zip(ends.tolist(), values.tolist(), strict=True)}
+    if any(by_pair.get((target, source)) != value for (source, target), value in by_pair.items()):
+        return names, ends, numbers, True
+    one_way = ends[:, 0] < ends[:, 1]
+    return names, ends[one_way], None if numbers is None else numbers[one_way], False
