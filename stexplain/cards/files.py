@@ -103,6 +103,9 @@ def read_toml(path: Path, model: type[AnyPart]) -> AnyPart:
         path: of the file.
         model: the class, whose fields are those that the file may have.
 
+    Returns:
+        The part, validated.
+
     Raises:
         CardError: where it cannot be read or is not TOML, and a line per wrong field: its place, what it got, what it
             expected.

@@ -29,6 +29,9 @@ def import_of(card: Card, path: str, *functions: str) -> Any:
         path: the import path, as `import_object` takes it.
         *functions: that a module must have, such as ``"read"``.
 
+    Returns:
+        The module, or what it has by that name.
+
     Raises:
         CardError: as `import_object`, and where what is named lacks one of these functions.
 
@@ -108,6 +111,9 @@ def import_object(path: str, owner: str, *, beside: Path | None = None) -> Any:
         path: the import path. A file is named without its folder: ``"my_reader"`` or ``"my_reader.py"``.
         owner: what names it, for the message, such as ``"the card 'ntu'"``.
         beside: a folder, in which a module of one name is looked for first.
+
+    Returns:
+        The module, or what it has by that name.
 
     Raises:
         UntrustedError: where it is not allowed.

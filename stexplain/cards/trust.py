@@ -30,6 +30,9 @@ def trusting(names: Trust = ()) -> Iterator[None]:
     Args:
         names: modules, or packages with all that is in them, as the card names them; or ``"all"``.
 
+    Yields:
+        Nothing; the modules may be imported meanwhile.
+
     Raises:
         InputError: where a name is none.
 

@@ -19,6 +19,9 @@ def takes_masks(*names: str, in_lists: bool = False) -> Callable[[T], T]:
         *names: of its arguments.
         in_lists: whether masked arrays in a list are kept, too.
 
+    Returns:
+        What marks a function, which is returned as it is.
+
     Example:
         >>> import numpy as np
         >>> from stexplain.checking import checked

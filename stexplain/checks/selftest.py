@@ -227,6 +227,9 @@ def selftest(
         seed: of the randomisation and the permutation of nodes.
         **options: how the model is called, for a callable; see `ModelCaller`. An explainer has its own.
 
+    Returns:
+        A verdict per check: passed, failed or not applicable.
+
     Raises:
         InputError: if the explainer is of another model, or an argument does not fit.
 

@@ -211,6 +211,9 @@ def load_series(
         split: ``"train"``, ``"validation"`` or ``"test"``, by the card's shares of time; none or ``"all"``: everything.
         seed: of synthetic data.
 
+    Returns:
+        A series whose windows are ``[1, window, N, C]``, in the units of the card.
+
     Raises:
         InputError: for an unknown split, a missing folder, or a card without synthetic data.
         DataError: where a file is missing or broken, or does not fit the card.

@@ -113,6 +113,9 @@ def summed(by_stream: Mapping[str, Explanation]) -> Explanation:
     Args:
         by_stream: what an explainer gives for a dict of streams.
 
+    Returns:
+        An explanation ``[B, M, T, N]``, in units of the score.
+
     Raises:
         InputError: where there is none, or the map of a layer is the same for each: it is not a sum.
 

@@ -24,6 +24,9 @@ def joined(parts: Sequence[Explanation]) -> Explanation:
     Args:
         parts: at least one, in the order that the samples shall have.
 
+    Returns:
+        An explanation of all samples, ``[B, M, T, N]``, T being that of the longest.
+
     Raises:
         InputError: where there are none, or they are not of one kind, at the same times and on the same graph; where
             tensors of several lengths had masks.

@@ -87,6 +87,9 @@ def complexity(values: Any, valid: Any = None, *, threshold: float = 0.01) -> Co
             explanation, else all.
         threshold: see `sparsity`.
 
+    Returns:
+        Three numbers per sample, ``[n]`` each, in [0, 1]; NaN for a map that is zero everywhere.
+
     Raises:
         InputError: if a shape does not fit, a value is NaN or infinite, or the threshold is out of range.
 

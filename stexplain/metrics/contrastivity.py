@@ -71,6 +71,9 @@ def contrastivity_detail(psi: ArrayLike) -> Contrastivity:
     Args:
         psi: see `contrastivity`.
 
+    Returns:
+        Contrastivity, in [0, 2], and what it was computed of.
+
     Raises:
         InputError: as of `contrastivity`.
 

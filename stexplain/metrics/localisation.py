@@ -141,6 +141,9 @@ def localisation(values: Any, truth: Any, valid: Any = None) -> Localisation:
         truth: the positions that decide the class, bool, of the same shape.
         valid: ``[B, M, T]`` or ``[M, T]``, or with N where single observations are missing; default: all.
 
+    Returns:
+        Each of `SCORES` over nodes, frames and positions, a number per sample ``[B]``.
+
     Raises:
         InputError: if shapes do not fit, or a value is NaN or infinite.
 

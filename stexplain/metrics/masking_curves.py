@@ -70,6 +70,9 @@ def masking_curve(
         per_sample: see `frozen_masked_model`; of all samples, in their order.
         **options: how the model is called; see `ModelCaller`.
 
+    Returns:
+        Accuracy, in [0, 1], at each strength of masking.
+
     Raises:
         InputError: if an argument is out of range, a sample has no label, or `batches` is empty.
 

@@ -131,6 +131,9 @@ def sensitivity_max(
         shared: see `Explainer`'s call.
         per_sample: see `Explainer`'s call.
 
+    Returns:
+        Relative changes of every draw and sample, ``[draws, n]``, at least 0, without a unit.
+
     Raises:
         InputError: if an argument is out of range.
 

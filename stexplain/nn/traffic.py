@@ -287,6 +287,9 @@ def without_message_passing(model: STGCNForecaster) -> STGCNForecaster:
     Args:
         model: the forecaster to copy, except for its relations and weights.
 
+    Returns:
+        A forecaster of the same sizes, with new random weights.
+
     Example:
         >>> model = STGCNForecaster(STGraph.from_edges(["a", "b", "c"], [("a", "b"), ("b", "c")]))
         >>> ablated = without_message_passing(model)

@@ -199,6 +199,9 @@ def readable(path: Path, what: str, remedy: str = "Fetch the file again.") -> It
         what: it should be, such as ``"HDF5"``.
         remedy: what to do, for the message.
 
+    Yields:
+        Nothing; what is raised meanwhile names the file.
+
     Raises:
         DataError: in place of what the block raises, but for errors of this package.
 

@@ -131,6 +131,9 @@ def graph_ablation(
         seed: of the initial weights and of the training.
         progress: as of `fit`.
 
+    Returns:
+        The errors of both, in the units of the series.
+
     Raises:
         InputError: if the model is no `STGCNForecaster`, and as of `fit` and `evaluate_forecast`.
         DataError: as of `fit` and `evaluate_forecast`.

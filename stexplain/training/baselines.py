@@ -34,6 +34,9 @@ def persistence(train: "WindowedSeries", series: "WindowedSeries", *, batch: int
         series: the split to evaluate on.
         batch: windows at a time.
 
+    Returns:
+        Errors at each horizon, in the units of the series; MAPE in percent.
+
     Raises:
         InputError: if the two differ in nodes or target, or `series` is empty.
         DataError: if no target is observed.
@@ -67,6 +70,9 @@ def historical_average(train: "WindowedSeries", series: "WindowedSeries", *, bat
         train: the training split.
         series: the split to evaluate on.
         batch: windows at a time.
+
+    Returns:
+        Errors at each horizon, in the units of the series; MAPE in percent.
 
     Raises:
         InputError: if the two differ in nodes, target, time zone or step, have no times, or `series` is empty.

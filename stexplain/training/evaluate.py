@@ -89,6 +89,9 @@ def evaluate(model: nn.Module, clips: "Clips", *, batch: int = 64) -> Evaluation
         clips: the split.
         batch: samples at a time; the result does not depend on it beyond rounding.
 
+    Returns:
+        Accuracy, in [0, 1], and the prediction of each sample.
+
     Raises:
         InputError: if the split is empty, a label is out of range, or the classes are not the model's.
         DataError: if a logit is NaN or infinite.

@@ -230,6 +230,9 @@ def evaluate_forecast(model: nn.Module, series: "WindowedSeries", *, batch: int 
         series: the split.
         batch: windows at a time; the result does not depend on it beyond rounding.
 
+    Returns:
+        Errors at each horizon, in the units of the series; MAPE in percent.
+
     Raises:
         InputError: if the split is empty or does not fit the model.
         DataError: if a forecast is NaN or infinite, or no target is observed.

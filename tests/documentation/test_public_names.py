@@ -7,11 +7,18 @@ import sys
 import textwrap
 from importlib import import_module
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 DOCS = Path(__file__).parents[2] / "docs"
 pytestmark = pytest.mark.skipif(not (DOCS / "conf.py").is_file(), reason="the package is not tested in its checkout")
+
+FOR_EXTENDERS = ("stexplain.cards.", "stexplain.checking.", "stexplain.errors.", "stexplain.reading.")
+"""Helpers of a reader or card of one's own. Their first sentence is what they give."""
+
+GIVES = ("A", "All", "An", "The", "Whether", "Anything", "SHA-256", "Python's")
+"""The words that such a sentence begins with."""
 
 BOOTSTRAP = {"groups", "seed", "resamples", "confidence"}
 """The arguments of every interval over samples, which its own page describes."""
@@ -116,8 +123,28 @@ def test_every_public_function_names_the_errors_that_it_raises():
     assert found > 50
 
 
+def gives(path, function):
+    """Whether the docstring of a function says what it returns, and in which shape or unit.
+
+    In a part of its own; of a class of this package, the page of that class has every field.
+    """
+    doc = inspect.getdoc(function) or ""
+    returned = inspect.signature(function).return_annotation
+    if returned in (None, inspect.Signature.empty, NoReturn) or re.search(r"^(?:Returns|Yields):$", doc, re.M):
+        return True
+    if inspect.isclass(returned) and returned.__module__.startswith("stexplain.") and "Attributes:" in returned.__doc__:
+        return True
+    return path.startswith(FOR_EXTENDERS) and (doc.split()[0] in GIVES or ": " in doc.splitlines()[0])
+
+
+def test_every_public_function_says_what_it_returns():
+    functions_alone = [(path, function) for path, function, kind in functions(public()) if kind is None]
+    assert len(functions_alone) > 140
+    assert [path for path, function in functions_alone if not gives(path, function)] == []
+
+
 def test_what_is_missing_is_seen():
-    def mean(values, *, digits=2, **options):
+    def mean(values, *, digits=2, **options) -> float:
         """The mean.
 
         Args:
@@ -127,4 +154,5 @@ def test_what_is_missing_is_seen():
 
     assert undescribed(mean, inspect.getdoc(mean)) == ["digits", "options"]
     assert undescribed(mean, "Mean.\n\nArgs:\n    values: any.\n    digits: of it.\n    **options: further.") == []
+    assert not gives("stexplain.mean", mean)
     assert raised(mean) == ["ValueError(f'{values} {digits} {options}')"]

@@ -41,6 +41,9 @@ def limits_of(explainer: type[Explainer]) -> dict[str, str]:
     Args:
         explainer: the class of a method; classes derived from it have its limits too.
 
+    Returns:
+        Kind of known model -> the reason; empty where the class sees all.
+
     Example:
         >>> from stexplain.explainers.methods.layer.cam import CAM
         >>> sorted(limits_of(CAM))

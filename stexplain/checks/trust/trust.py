@@ -118,6 +118,9 @@ def trust(
         seed: of all draws.
         **options: how the model is called, and of the class, where a class, a name or none is given as explainer.
 
+    Returns:
+        The verdict, with a row per check and its reason.
+
     Raises:
         InputError: if the explainer is of another model, labels are not one for each sample or no class of the model,
             or another argument does not fit.

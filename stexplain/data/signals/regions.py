@@ -62,6 +62,9 @@ def load_regions(
         density: the share of pairs that are edges; none: 0.1, or what `threshold` leaves.
         threshold: or the least correlation of an edge.
 
+    Returns:
+        Clips of samples ``[1, T, N, 1]``, in the unit given.
+
     Raises:
         InputError: where sizes or names differ, data are correlations and no signals, or neither `graph` nor `train` is
             given.

@@ -84,6 +84,9 @@ def load_sensors(
         horizon: how many frames it predicts; none: what the file says, else 12.
         stride: from one window to the next.
 
+    Returns:
+        A series whose windows are ``[1, window, N, C]``, in the units of the file.
+
     Raises:
         InputError: where the format, the graph or what its numbers mean is not known for certain; with what to give.
         DataError: where a file is broken, or files do not fit each other.

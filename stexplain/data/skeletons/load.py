@@ -103,6 +103,9 @@ def load_skeletons(
         left_out: a CSV to write, of recordings and bodies that were left out or joined, and why; it is in place of the
             warnings that say how many.
 
+    Returns:
+        Clips of samples ``[M, T, N, C]``, in the units of the file.
+
     Raises:
         InputError: where the format, the graph or the axes are not known for certain; with what fits.
         DataError: where a file is broken, two recordings have one name, or no recording can be used.

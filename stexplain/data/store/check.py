@@ -61,6 +61,9 @@ def check_store(path: Path) -> StoreCheck:
     Args:
         path: of the folder, as `stexplain data prepare` made it.
 
+    Returns:
+        What it holds, and its problems; none: it is complete.
+
     Raises:
         InputError: where the folder is no store.
         DataError: for the first problem.

@@ -38,6 +38,9 @@ def graph_removed(model: nn.Module, *, adjacency: Sequence[str] = ()) -> Iterato
         adjacency: the names of its buffers, parameters or attributes that hold an adjacency ``[..., N, N]``, such as
             ``["adjacency"]`` or ``["blocks.0.A"]``. A matrix that the forward pass computes has no such name.
 
+    Yields:
+        Nothing; the model is without its graph meanwhile.
+
     Raises:
         InputError: where the model's graph cannot be found, or a name is not of a square matrix.
 

@@ -60,6 +60,9 @@ class Skeleton:
 def skeleton_names() -> list[str]:
     """The skeletons that are known, in alphabetical order.
 
+    Returns:
+        The names, as `STGraph.skeleton` takes them.
+
     Example:
         >>> skeleton_names()[:2]
         ['azure-kinect', 'coco-17']
@@ -74,6 +77,9 @@ def skeleton_named(name: str) -> Skeleton:
 
     Args:
         name: one of `skeleton_names`.
+
+    Returns:
+        Its joints and bones, left/right pairs, and which coordinate points up.
 
     Raises:
         InputError: where there is none, with the nearest name.

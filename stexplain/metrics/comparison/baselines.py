@@ -122,6 +122,9 @@ def best_baseline(scores: Mapping[str, Localisation], over: str, score: str = "a
         over: ``"nodes"``, ``"frames"`` or ``"positions"``.
         score: one of `stexplain.metrics.localisation.SCORES`.
 
+    Returns:
+        The name of its class, and its mean over samples, in units of the score.
+
     Raises:
         InputError: where there are no scores, or none of that name.
 

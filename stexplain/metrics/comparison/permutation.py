@@ -94,6 +94,9 @@ def smallest_p(units: int) -> float:
     Args:
         units: how many pairs, or groups of them, such as trainings.
 
+    Returns:
+        A probability, in (0, 1].
+
     Raises:
         InputError: if there is no unit.
 
@@ -121,6 +124,9 @@ def corrected_p_values(p: ArrayLike, correction: Correction = "holm") -> NDArray
     Args:
         p: one per test, ``[tests]``; NaN for a test that was not made and does not count.
         correction: one of `CORRECTIONS`.
+
+    Returns:
+        As many p values, in [0, 1], in the same order.
 
     Raises:
         InputError: for an unknown correction, or a p outside of [0, 1].

@@ -136,6 +136,9 @@ def localisation_score(over: str = "positions", score: str = "auroc") -> SampleM
         over: ``"nodes"``, ``"frames"`` or ``"positions"``.
         score: such as ``"auroc"``, ``"average_precision"``, ``"pointing"``.
 
+    Returns:
+        A score for `stexplain.compare`: one number per sample.
+
     Raises:
         InputError: for an unknown name; when called, for a batch without ground truth.
 
@@ -169,6 +172,9 @@ def complexity_score(score: str = "gini") -> SampleMetric:
 
     Args:
         score: ``"gini"``, ``"sparsity"`` (higher is simpler) or ``"entropy"`` (lower is).
+
+    Returns:
+        A score for `stexplain.compare`: one number per sample.
 
     Raises:
         InputError: for an unknown score.
@@ -205,6 +211,9 @@ def deletion_score(
         target: the target that is scored; default: in `compare`, the one that is explained, else `Predicted()`.
         **options: of `deletion_curve`, such as ``over="nodes"``, ``baseline="mean"``, ``steps=5``.
 
+    Returns:
+        A score for `stexplain.compare`: one number per sample.
+
     Example:
         >>> deletion_score(nn.Flatten(), kind="insertion").name
         'insertion gain'
@@ -229,6 +238,9 @@ def fidelity_score(model: nn.Module, side: Literal["plus", "minus"] = "plus", **
         model: see `deletion_score`.
         side: ``"plus"`` (without; higher is better) or ``"minus"`` (with only those; lower is better).
         **options: of `fidelity`, such as ``share=[0.1]``.
+
+    Returns:
+        A score for `stexplain.compare`: one number per sample.
 
     Raises:
         InputError: for an unknown side.
@@ -257,6 +269,9 @@ def sensitivity_score(*, target: Any = None, **options: Any) -> SampleMetric:
     Args:
         target: the target; default: in `compare`, the one that is explained, else `Predicted()`.
         **options: of `sensitivity_max`, such as ``draws=5``.
+
+    Returns:
+        A score for `stexplain.compare`: one number per sample.
 
     Raises:
         InputError: when called, for a method that is no `Explainer`.

@@ -65,6 +65,9 @@ def class_importance(
               processor of a cluster. Each uses as many threads as this process does.
             - ``progress``: whether a bar is shown on a terminal, after five seconds; by default it is.
 
+    Returns:
+        Psi ``[classes, N]``, in units of the explanation, with its intervals.
+
     Raises:
         InputError: where an argument is out of range, or `out` holds something else.
         DataError: where `out` cannot be written or a part is broken.
@@ -125,6 +128,9 @@ def masking_curve(
         **options: how the model is called; see `ModelCaller`. And ``batch``, ``part``, ``engine``, ``workers`` and
             ``progress``; see `class_importance` of this module.
 
+    Returns:
+        Accuracy, in [0, 1], at each strength of masking.
+
     Raises:
         InputError: where an argument is out of range, a clip has no label, or `out` holds something else.
 
@@ -183,6 +189,9 @@ def effect(
         out: see `class_importance` of this module.
         **options: how the model is called; see `ModelCaller`. And ``batch``, ``part``, ``engine``, ``workers`` and
             ``progress``; see `class_importance` of this module.
+
+    Returns:
+        The effect of each region of each clip, in logits.
 
     Raises:
         InputError: where the clips have no counterfactual, an argument is out of range, or `out` holds something else.

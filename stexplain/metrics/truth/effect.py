@@ -189,6 +189,9 @@ def effect(
         per_sample: see `frozen_masked_model`.
         **options: how the model is called; see `frozen_masked_model`.
 
+    Returns:
+        The effect of each region, in units of the score (logits, or those of the forecast).
+
     Raises:
         InputError: if the two do not fit each other, are equal (and x is no `Batch` whose truth says that it has no
             cause), or an argument is out of range.

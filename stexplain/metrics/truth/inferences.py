@@ -53,6 +53,9 @@ def counted_inferences(model: nn.Module) -> Iterator[Inferences]:
     Args:
         model: any module, in any form: hooks are put on it.
 
+    Yields:
+        The count, which grows: 1 is one sample that goes through the whole model once.
+
     Example:
         >>> import torch
         >>> model, x = nn.Linear(3, 1), torch.zeros(4, 3, requires_grad=True)

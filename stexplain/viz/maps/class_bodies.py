@@ -58,6 +58,9 @@ def class_bodies(
         height: of it.
         title: above the chart.
 
+    Returns:
+        A chart of altair; `stexplain.viz.save` writes it.
+
     Raises:
         InputError: where `psi` is empty, names a node that the graph lacks, or the graph has no positions.
 

@@ -82,6 +82,9 @@ def edge_network(
         unit: name or unit of the values.
         title: above the chart; by default what was explained.
 
+    Returns:
+        A chart of altair; `stexplain.viz.save` writes it.
+
     Raises:
         InputError: where there is no such sample, or the graph has other nodes.
 
@@ -202,6 +205,9 @@ def edge_timeline(
         edges: how many have a row.
         unit: name or unit of the values.
         title: above the chart; by default what was explained.
+
+    Returns:
+        A chart of altair; `stexplain.viz.save` writes it.
 
     Raises:
         InputError: where there is no such sample, or no block has known frames.

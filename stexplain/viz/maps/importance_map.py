@@ -46,6 +46,9 @@ def importance_map(
         title: above the chart.
         cell: width of a cell in pixels.
 
+    Returns:
+        A chart of altair; `stexplain.viz.save` writes it.
+
     Raises:
         InputError: where `psi` is empty, or has no such node or class.
 

@@ -61,6 +61,9 @@ def lag_map(
         marked: a word after the names of some sensors, such as ``{"forecast": ["s7"]}``.
         title: above the chart; by default the target.
 
+    Returns:
+        A chart of altair; `stexplain.viz.save` writes it.
+
     Raises:
         InputError: where there is no such sample or node, or `truth` has another shape.
 

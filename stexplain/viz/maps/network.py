@@ -83,6 +83,9 @@ def network(
         title: above the chart.
         subtitle: lines that say how to read it; by default the meaning of colour and size.
 
+    Returns:
+        A chart of altair; `stexplain.viz.save` writes it.
+
     Raises:
         InputError: where the values do not match the graph or the times, or a node in `labels` or `marked` is unknown.
 

@@ -57,6 +57,9 @@ def road_network(
         height: in pixels; by default as the roads need, between 240 and 560.
         title: above the chart; by default the target.
 
+    Returns:
+        A chart of altair; `stexplain.viz.save` writes it.
+
     Raises:
         InputError: where there is no such sample, or no graph.
 

@@ -76,6 +76,9 @@ def skeleton(
         height: of a panel in pixels; the interactive one is a quarter taller.
         title: above the chart; by default the target.
 
+    Returns:
+        A chart of altair; `stexplain.viz.save` writes it.
+
     Raises:
         InputError: where there are neither coordinates nor positions, or a shape, `sample`, `instance` or a frame does
             not match.

@@ -50,6 +50,9 @@ def timeline(
         bins: the greatest number of columns; a longer clip is drawn as means over neighbouring frames.
         title: above the chart.
 
+    Returns:
+        A chart of altair; `stexplain.viz.save` writes it.
+
     Raises:
         InputError: where there is no such sample, instance or node, or no valid frame.
 

@@ -44,6 +44,9 @@ def top_nodes(
         unit: title of the axis.
         title: above the chart.
 
+    Returns:
+        A chart of altair; `stexplain.viz.save` writes it.
+
     Raises:
         InputError: where k is below 1, the class is unknown or has no correctly classified sample.
 

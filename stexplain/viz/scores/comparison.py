@@ -40,6 +40,9 @@ def comparison(
         columns: panels per row.
         title: above the chart.
 
+    Returns:
+        A chart of altair; `stexplain.viz.save` writes it.
+
     Raises:
         InputError: where a column is missing, or a method or metric is not in the table.
 

@@ -35,6 +35,9 @@ def confusion(
         title: above the chart.
         cell: width and height of a cell in pixels; by default 30 for at most 20 classes, else 15.
 
+    Returns:
+        A chart of altair; `stexplain.viz.save` writes it.
+
     Raises:
         InputError: where the matrix is not square, has negative entries, or the names are not K different ones.
 

@@ -39,6 +39,9 @@ def deletion(
         baseline_explainers: methods that use no model; drawn last and grey, like random orders.
         title: above the chart.
 
+    Returns:
+        A chart of altair; `stexplain.viz.save` writes it.
+
     Raises:
         InputError: where a column is missing, a method is not in the table, or the table mixes several baselines.
 

@@ -42,6 +42,9 @@ def forecast(
         title: above the chart.
         note: a line below the title, such as the date.
 
+    Returns:
+        A chart of altair; `stexplain.viz.save` writes it.
+
     Raises:
         InputError: where shapes do not match, or `horizon` is out of range.
 

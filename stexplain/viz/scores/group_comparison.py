@@ -40,6 +40,9 @@ def group_comparison(
         nodes: how many are listed, those with the smallest p first.
         title: above the chart.
 
+    Returns:
+        A chart of altair; `stexplain.viz.save` writes it.
+
     Raises:
         InputError: where `nodes` is below 1, or `result` is none of a comparison of groups.
 

@@ -27,6 +27,9 @@ def history(table: pd.DataFrame, *, selected_epoch: int | None = None, title: st
         selected_epoch: the epoch whose weights were kept, as `History.selected_epoch` gives it; drawn as a line.
         title: above the chart.
 
+    Returns:
+        A chart of altair; `stexplain.viz.save` writes it.
+
     Raises:
         InputError: where the table has no `epoch`, or none of the measures.
 

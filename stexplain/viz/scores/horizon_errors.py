@@ -36,6 +36,9 @@ def horizon_errors(
         baselines: forecasts without a trained model; drawn last and grey.
         title: above the chart.
 
+    Returns:
+        A chart of altair; `stexplain.viz.save` writes it.
+
     Raises:
         InputError: where a column is missing or a method is not in the table.
 

@@ -31,6 +31,9 @@ def localisation(
         methods: the methods to draw, in order; by default all, in the table's order.
         title: above the chart.
 
+    Returns:
+        A chart of altair; `stexplain.viz.save` writes it.
+
     Raises:
         InputError: where a column is missing or a method is not in the table.
 

@@ -43,6 +43,9 @@ def masking_curves(
         columns: panels per row.
         title: above the chart.
 
+    Returns:
+        A chart of altair; `stexplain.viz.save` writes it.
+
     Raises:
         InputError: where a column is missing or a baseline is not in the table.
 

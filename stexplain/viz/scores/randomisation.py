@@ -24,6 +24,9 @@ def randomisation(
         threshold: the curve should end below it; drawn as a line unless None.
         title: above the chart.
 
+    Returns:
+        A chart of altair; `stexplain.viz.save` writes it.
+
     Raises:
         InputError: where a column is missing, or a stage has two layers (curves of different models).
 

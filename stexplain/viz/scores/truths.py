@@ -29,6 +29,9 @@ def truths(
         width: of the plot in pixels, without the methods' names.
         title: above the chart.
 
+    Returns:
+        A chart of altair; `stexplain.viz.save` writes it.
+
     Raises:
         InputError: where a column is missing or a method is not in the table.
 

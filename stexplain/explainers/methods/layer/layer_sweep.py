@@ -143,6 +143,9 @@ def layer_sweep(
         per_sample: see `Explainer.__call__`.
         **options: further arguments of the method, the same for all layers, such as `layout`.
 
+    Returns:
+        An explanation per layer, each ``[B, M, T, N]``.
+
     Raises:
         InputError: as the method does, and where no layers are named, and none keeps nodes and frames.
 
