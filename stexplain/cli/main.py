@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import sys
 from typing import Annotated, Any, NoReturn
 
@@ -39,6 +40,9 @@ app = typer.Typer(
 )
 # Typer's parser is click, or a copy of it in later releases: its base of errors is found by one that it exports.
 _PARSER_ERRORS: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+
+_IN_PYTHON = ("trust", "selftest", "compare", "compare_groups", "fit", "layers", "layer_sweep", "adjacencies")
+"""What people look for among the commands."""
 
 # The order of the help.
 app.command(cls=Command)(bench)
@@ -84,6 +88,8 @@ def main() -> None:
         _end(str(error), type(error).__name__, error.exit_code)
     except _PARSER_ERRORS as error:
         # Usage and message, or the help where nothing was given.
+        if words := _elsewhere(error.format_message()):
+            error.message += words
         error.show()
         _end(error.format_message(), "UsageError", error.exit_code)
     except typer.Abort:
@@ -102,6 +108,15 @@ def main() -> None:
     else:
         # A command that ends early gives its exit code, any other nothing.
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def _elsewhere(message: str) -> str:
+    """Where a command is that there is none of; empty for one that is nowhere."""
+    found = re.match(r"No such command '(\w+)'", message)
+    name = found.group(1) if found else ""
+    if name == "train":
+        return " `stexplain bench CARD` trains, explains and scores; in Python it is stexplain.fit."
+    return f" In Python it is stexplain.{name}." if name in _IN_PYTHON else ""
 
 
 def _end(message: str, kind: str, code: int) -> NoReturn:

@@ -76,6 +76,8 @@ MISTAKES = [
     # The command itself.
     (["bnech", "ntu"], "No such command 'bnech'. Did you mean 'bench'?"),
     (["data", "shwo", "ntu"], "No such command 'shwo'"),
+    (["trust", "runs/ntu"], "No such command 'trust'. In Python it is stexplain.trust."),
+    (["train", "--help"], "`stexplain bench CARD` trains, explains and scores; in Python it is stexplain.fit."),
     (["bench", "ntu", "--sede", "1"], "No such option: --sede"),
     (["bench"], "Missing argument 'EXPERIMENT'"),
     (["doctor", "--jsno"], "No such option: --jsno"),
