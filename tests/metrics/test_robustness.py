@@ -11,6 +11,8 @@ from stexplain.explainers.methods import Motion, Random
 from stexplain.explainers.methods.gradient.input_gradient import InputGradient
 from stexplain.explainers.targets import Class
 from stexplain.metrics import Sensitivity, sensitivity_max
+from stexplain.metrics.arrays import sample_generator
+from stexplain.metrics.robustness import perturbed_signals
 from tests.metrics.small_batches import batch, linear, padded
 
 BATCH = batch()
@@ -169,3 +171,53 @@ def test_streams_without_a_model():
     x = torch.randn(2, 6, 4, 3, generator=torch.Generator().manual_seed(0))
     found = sensitivity_max(Motion(inputs="b t n c"), {"joint": x, "bone": 2 * x}, draws=2)
     assert (found.maximum > 0).all()
+
+
+class Seen(Readings):
+    """Keeps what it is given."""
+
+    def __init__(self, *given, **options):
+        super().__init__(*given, **options)
+        self.seen = []
+
+    def _maps(self, model_input, score_fn):
+        self.seen.append(model_input.x.clone())
+        return super()._maps(model_input, score_fn)
+
+
+def test_a_channel_that_is_an_index_is_not_perturbed_and_takes_no_other_numbers():
+    both, one = Seen(linear()), Seen(linear(), signals=[0])
+    for explainer in (both, one):
+        sensitivity_max(explainer, BATCH, radius=[0.3, 0.4], relative=False, draws=2)
+    for first, other in zip(both.seen, one.seen, strict=True):
+        assert torch.equal(first[..., 0], other[..., 0])
+        assert torch.equal(other[..., 1], one.seen[0][..., 1])
+    assert not torch.equal(both.seen[1][..., 1], both.seen[0][..., 1])
+
+
+def test_noise_is_a_share_of_the_spread_of_what_was_observed():
+    """By hand: each sample's own generator, uniform in [-1, 1], in the order of its observations."""
+    random = torch.Generator().manual_seed(2)
+    observed = BATCH.valid[..., None] & (torch.rand(BATCH.x.shape[:4], generator=random) > 0.3)
+    observed[4] = False
+    x = torch.where(observed[..., None], BATCH.x, 9.0)
+    samples = replace(BATCH, x=x, observed=observed)
+    draws = list(perturbed_signals(samples, np.array([1.0, 1.0]), radius=[0.1, 0.2], draws=2, seed=3))
+    for row, name in enumerate(BATCH.ids):
+        generator = sample_generator(3, name)
+        mask = observed[row].numpy()
+        values = x[row].numpy()[mask]
+        spread = values.std(axis=0) if len(values) else np.zeros(2)
+        for draw in draws:
+            noise = generator.uniform(-1, 1, values.shape) * [0.1, 0.2] * spread
+            np.testing.assert_allclose(draw[row].numpy()[mask], values + noise, rtol=1e-12)
+            assert torch.equal(draw[row][~observed[row]], x[row][~observed[row]])
+
+
+def test_a_table_has_a_row_per_sample():
+    changes = np.array([[0.1, 0.4], [0.3, 0.2]])
+    named = Sensitivity(changes, ("a", ""), "ours").to_frame()
+    assert named["sample"].tolist() == ["a", ""]
+    assert Sensitivity(changes, ("", ""), "ours").to_frame()["sample"].tolist() == [0, 1]
+    np.testing.assert_allclose(named["maximum"], [0.3, 0.4])
+    np.testing.assert_allclose(named["mean"], [0.2, 0.3])

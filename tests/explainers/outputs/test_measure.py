@@ -237,6 +237,17 @@ def test_features_feed_what_is_computed_from_them():
     assert not measured_axes(lambda x: tuple(one.detach() for one in features(x)), signals(3)).feeds
 
 
+def test_each_of_several_features_feeds_what_follows():
+    """Gradients are asked for one after the other through the same steps, some of which keep what they need once."""
+
+    def features(x):
+        first = per_sample(x).flatten(1)
+        second = (first @ torch.ones(12, 5)).tanh()
+        return first, second, second.square() @ torch.ones(5, 2)
+
+    assert measured_axes(features, signals(3)).feeds == {(0,), (1,)}
+
+
 def passes(run, x):
     """How many inferences measuring takes."""
     seen = []

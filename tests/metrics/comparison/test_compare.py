@@ -208,3 +208,10 @@ def test_groups_of_the_data_are_taken_by_default():
     assert given.tests()["p"][0] == single.tests()["p"][0]
     with pytest.raises(InputError, match="groups"):
         compare(methods, [localisation_score()], batch, groups=[1, 2], progress=False)
+
+
+def test_groups_of_some_of_the_samples_are_none():
+    batch = planted()
+    parts = [replace(batch[:8], groups=tuple("aabbccdd")), batch[8:]]
+    comparison = compare([Motion(), Random()], [localisation_score()], parts, progress=False)
+    assert comparison.groups == ()

@@ -8,6 +8,7 @@ from torch import nn
 from stexplain.errors import InputError
 from stexplain.explainers import Custom, ExpectedGradients, GradientSHAP
 from stexplain.explainers.methods.gradient.expected_gradients import collapsed_standard_error
+from stexplain.explainers.random_generator import own_generator
 
 X = torch.randn(3, 1, 6, 4, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 CUBE = Custom(lambda y: y.pow(3).sum(1))
@@ -47,10 +48,21 @@ def test_of_a_linear_score_nothing_is_left_to_chance():
 
 
 def many(reduce, seeds=300, steps=8):
-    found = [
-        ExpectedGradients(nn.Flatten(), steps=steps, reduce=reduce, seed=seed)(X, target=CUBE) for seed in range(seeds)
-    ]
-    return np.stack([e.values for e in found]), np.stack([e.standard_error for e in found])
+    """Maps and errors of many seeds by the formula, which the explainer's are of the first: it would take long."""
+    starts = torch.stack(begins_of(X, reach=1))[:, None]
+    found = []
+    for seed in range(seeds):
+        jitter = torch.from_numpy(np.random.default_rng(seed).random((2, steps)))
+        u = (0.5 + 0.5 * (torch.arange(steps) + jitter) / steps).view(2, steps, 1, 1, 1, 1, 1)
+        draws = (3 * (starts + u * (X - starts)) ** 2 * (X - starts)).flatten(0, 1)
+        mean = draws.mean(0)
+        values = mean.sum(-1) if reduce == "sum" else mean.norm(dim=-1)
+        along = torch.ones_like(mean) if reduce == "sum" else mean / values[..., None]
+        found.append((values, collapsed_standard_error((draws * along).sum(-1))))
+    e = ExpectedGradients(nn.Flatten(), steps=steps, reduce=reduce)(X, target=CUBE)
+    np.testing.assert_allclose(e.values, found[0][0], rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(e.standard_error, found[0][1], rtol=1e-3, atol=1e-6)
+    return [np.stack([one[which].numpy() for one in found]) for which in range(2)]
 
 
 def test_it_is_unbiased_and_its_standard_error_errs_upwards_alone():
@@ -77,9 +89,21 @@ def test_the_collapsed_error_is_right_where_strata_are_alike():
 
 
 def test_gradient_shap_says_the_spread_of_its_mean():
-    options = {"baselines": ["zero", "mean"], "draws": 16}
-    found = [GradientSHAP(nn.Flatten(), seed=seed, **options)(X[:1], target=CUBE) for seed in range(300)]
-    values, errors = np.stack([e.values for e in found]), np.stack([e.standard_error for e in found])
+    """Over seeds, by the formula; the explainer's map and error are those of the first."""
+    draws, x = 16, X[0].float()
+    starts = torch.stack([torch.zeros_like(x), x.mean(1, keepdim=True).expand_as(x)])
+    values, errors = [], []
+    for seed in range(300):
+        random = own_generator(seed, "", x.flatten(0, 1).numpy())
+        start, u = starts[random.integers(2, size=draws)], torch.from_numpy(random.random(draws)).view(-1, 1, 1, 1, 1)
+        each = (3 * (start + u * (x - start)) ** 2 * (x - start)).sum(-1)
+        values.append(each.mean(0).numpy())
+        errors.append(each.std(0).numpy() / np.sqrt(draws))
+    options = {"baselines": ["zero", "mean"], "draws": draws}
+    e = GradientSHAP(nn.Flatten(), **options)(X[:1], target=CUBE)
+    np.testing.assert_allclose(e.values[0], values[0], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(e.standard_error[0], errors[0], rtol=1e-3, atol=1e-5)
+    values, errors = np.stack(values), np.stack(errors)
     np.testing.assert_allclose(np.sqrt((errors**2).mean(0)), values.std(0, ddof=1), rtol=0.25, atol=1e-4)
     assert GradientSHAP(nn.Flatten(), baselines=["zero"], draws=1)(X[:1], target=CUBE).standard_error is None
 

@@ -11,6 +11,7 @@ from stexplain.data.samples import Batch
 from stexplain.errors import InputError
 from stexplain.explainers.methods.perturbation.regions import Regions
 from stexplain.explainers.methods.perturbation.shapley import ShapleyValueSampling
+from stexplain.explainers.random_generator import own_generator
 from stexplain.explainers.targets import Class, Custom
 from stexplain.graph import STGraph
 from tests.explainers.our_models import NODES, batch, small_model
@@ -167,16 +168,31 @@ def test_wrong_use():
             ShapleyValueSampling(PlainSTGCN(), **wrong)
 
 
+def by_formula(worth, players, count, seed):
+    """Values and errors of a game by loops over the orders that are drawn, as `names` of players have it."""
+    keys = np.array([own_generator(seed, f"instance 0, window 0, {name}").random(count) for name in players])
+    drawn = np.zeros((count, len(players)))
+    for number, order in enumerate(np.argsort(keys, axis=0).T.tolist()):
+        shown = np.zeros((len(players) + 1, len(players)), np.float32)
+        for place, player in enumerate(order):
+            shown[place + 1 :, player] = 1
+        drawn[number, order] = np.diff(worth(torch.from_numpy(shown)).numpy())
+    return drawn.mean(0), drawn
+
+
 def test_the_standard_error_is_that_of_independent_orders():
+    """Over seeds, by loops over orders; the explainer's values and errors are those of the first."""
+
     def majority(v):
         return (v.sum(1) >= 2).float() + 0.5 * v[:, 0] * v[:, 1]
 
-    x, maps = one_frame(1.0, 1.0, 1.0), []
-    for seed in range(300):
-        with ShapleyValueSampling(nn.Flatten(), orders=6, seed=seed) as explain:
-            maps.append(explain(x, target=game(majority)))
-    values = np.stack([e.values[0, 0, 0] for e in maps])
-    errors = np.stack([e.standard_error[0, 0, 0] for e in maps])
+    x, names = one_frame(1.0, 1.0, 1.0), ["0", "1", "2"]
+    found = [by_formula(majority, names, 6, seed) for seed in range(300)]
+    values = np.stack([value for value, _ in found])
+    errors = np.stack([drawn.std(0, ddof=1) / np.sqrt(6) for _, drawn in found])
+    e = ShapleyValueSampling(nn.Flatten(), orders=6)(x, target=game(majority))
+    np.testing.assert_allclose(e.values[0, 0, 0], values[0], atol=1e-6)
+    np.testing.assert_allclose(e.standard_error[0, 0, 0], errors[0], atol=1e-6)
     # The variance that is estimated is that between maps of other orders: its mean over 300 is right to 10%.
     np.testing.assert_allclose((errors**2).mean(0), values.var(0, ddof=1), rtol=0.2)
     with ShapleyValueSampling(nn.Flatten(), orders=1) as explain:
@@ -205,13 +221,16 @@ def test_antithetic_orders_come_in_pairs_of_which_the_error_is():
 
 
 def test_the_error_of_channels_is_that_of_their_sum():
-    x = torch.tensor([1.0, 1.0, 1.0, 1.0]).view(1, 1, 1, 2, 2)
-    target = Custom(lambda y: y[:, 0] * y[:, 1] + y[:, 2] * y[:, 0])
+    """Against the spread over seeds, by loops over orders of which the explainer's first is one."""
+
+    def worth(y):
+        return y[:, 0] * y[:, 1] + y[:, 2] * y[:, 0]
+
+    x = torch.ones(1, 1, 1, 2, 2)
     with ShapleyValueSampling(nn.Flatten(), inputs="b m t n c", orders=40, per_channel=True) as explain:
-        e = explain(x, target=target)
+        e = explain(x, target=Custom(worth))
     assert e.channels.shape == (1, 1, 1, 2, 2)
-    maps = []
-    for seed in range(1, 200):
-        with ShapleyValueSampling(nn.Flatten(), inputs="b m t n c", orders=40, per_channel=True, seed=seed) as explain:
-            maps.append(explain(x, target=target).values[0, 0, 0])
-    np.testing.assert_allclose(e.standard_error[0, 0, 0], np.std(maps, 0, ddof=1), rtol=0.3)
+    names = [f"{node}, channel {channel}" for node in range(2) for channel in range(2)]
+    maps = np.stack([by_formula(worth, names, 40, seed)[0].reshape(2, 2) for seed in range(200)])
+    np.testing.assert_allclose(e.channels[0, 0, 0], maps[0], atol=1e-6)
+    np.testing.assert_allclose(e.standard_error[0, 0, 0], maps[1:].sum(-1).std(0, ddof=1), rtol=0.3)
