@@ -183,3 +183,14 @@ def test_maps_of_other_samples_are_refused():
     other = Explanation(maps, mine.valid, ids=batch.ids[::-1])
     with pytest.raises(InputError, match="node_importance"):
         forecast_masking_curve(Upstream(), [batch], other, nodes=1, masking=[1])
+
+
+def test_only_the_sets_that_are_asked_for_are_masked():
+    options = {"nodes": 1, "masking": [1.0]}
+    every = forecast_masking_curve(Upstream(), series().batches(20), np.arange(5.0), **options)
+    least = forecast_masking_curve(Upstream(), series().batches(20), np.arange(5.0), sets=["least"], **options)
+    assert list(least.sums) == ["least"]
+    np.testing.assert_array_equal(least.curve("least"), every.curve("least"))
+    for sets, words in (([], "sets: got none"), (["lest"], "unknown set 'lest'. Did you mean 'least'")):
+        with pytest.raises(InputError, match=words):
+            forecast_masking_curve(Upstream(), series().batches(20), np.arange(5.0), sets=sets, **options)

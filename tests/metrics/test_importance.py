@@ -160,9 +160,7 @@ def drawn(random, mean, samples, groups=None):
         values = values * random.gamma(8, 0.125, (groups.max() + 1, mean.shape[1]))[groups]
     ids = tuple(f"{random.random()} {row}" for row in range(len(labels)))
     e = Explanation(values[:, None, None], np.ones((len(labels), 1, 1), bool), ids=ids)
-    # Fewer resamples than by default: only how often intervals hold is counted.
-    names = ([str(number) for number in range(size)] for size in mean.shape)
-    found = ClassImportance(*names, resamples=200)
+    found = ClassImportance([str(k) for k in range(len(mean))], [str(n) for n in range(mean.shape[1])])
     found.update(e, labels, np.ones(len(labels), bool), groups=groups)
     return found
 

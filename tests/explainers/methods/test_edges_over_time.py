@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from stexplain.errors import InputError
 from stexplain.explainers.methods.edge_importance import EdgeImportance
 from stexplain.explainers.targets import Class
 from stexplain.nn.stgcn import STGCN
@@ -110,3 +111,51 @@ def test_messages_of_any_model_add_up_over_frames():
         np.testing.assert_allclose(one.values[:, :, number], of_edge, rtol=1e-4, atol=1e-5)
         np.testing.assert_allclose(e.values[:, number], of_edge.sum(1), rtol=1e-4, atol=1e-5)
     assert (len(e.source), set(e.block)) == (4, {name})
+
+
+class Largest(nn.Module):
+    """x ``[B, T, N]`` to one score: what comes over dense weights, and the largest message along a list of edges."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("road", torch.tensor([[0.0, 2.0, 0.0], [1.0, 0.0, 0.0], [0.0, -1.0, 0.5]]))
+
+    def forward(self, x: Tensor) -> Tensor:
+        index = torch.tensor([1, 2, 0])
+        sent = x[..., [0, 1, 2]]
+        largest = torch.zeros_like(x).scatter_reduce(2, index.expand_as(sent), sent, "amax", include_self=False)
+        return ((x @ self.road).square() + largest).sum((1, 2))[:, None]
+
+
+def test_what_cannot_be_explained_is_said_and_refused_by_name():
+    x = torch.randn(2, 4, 3, generator=torch.Generator().manual_seed(0))
+    explain = EdgeImportance(Largest(), inputs="b t n")
+    e = explain(x, target=Class(1))
+    (note,) = [note for note in e.notes if note.startswith("Not explained: ")]
+    assert note.endswith("the amax of messages is no sum of them.")
+    left = note.removeprefix("Not explained: ").partition(":")[0]
+    assert left not in e.block
+    known = sorted(set(e.block))
+    # Named, it is refused; and of the others nothing is said of it.
+    with pytest.raises(InputError, match="cannot be explained: the amax of messages is no sum of them"):
+        EdgeImportance(Largest(), of=left, inputs="b t n")(x, target=Class(1))
+    alone = EdgeImportance(Largest(), of=known, inputs="b t n")(x, target=Class(1))
+    np.testing.assert_allclose(alone.values, e.values, rtol=1e-6)
+    assert not alone.notes
+
+
+def test_what_the_target_does_not_depend_on_is_said():
+    class Idle(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("one", torch.rand(3, 3) + 0.5)
+            self.register_buffer("two", torch.rand(3, 3) + 0.5)
+
+        def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+            return (x @ self.one).sum((1, 2))[:, None], (x @ self.two).sum((1, 2))[:, None]
+
+    e = EdgeImportance(Idle(), inputs="b t n", output=0)(torch.rand(2, 4, 3), target=Class(1))
+    (note,) = [note for note in e.notes if "does not depend" in note]
+    assert note.startswith("The target does not depend on what is mixed by ")
+    assert len(set(e.block)) == 1
+    assert set(e.block).isdisjoint(note.removesuffix(".").rpartition(" ")[2:])

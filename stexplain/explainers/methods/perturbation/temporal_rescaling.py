@@ -158,8 +158,8 @@ class TemporalRescaling(Explainer):
                 maps = torch.cat([self.explainer._maps(each, fixed_target).values for each in copies])
                 maps = maps.view(len(some), *values.shape)
                 changes.append(((maps - values) * present).abs().sum((2, 3, 4)))
-            # No mask at all: a sample without an observation.
-            return torch.cat(changes) if changes else values.new_zeros(0, len(values))
+            # No mask at all of a sample without an observation: no rows.
+            return torch.cat([values.new_zeros(0, len(values)), *changes])
 
         return change
 
