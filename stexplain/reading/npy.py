@@ -15,6 +15,8 @@ from stexplain.errors import DataError
 from stexplain.reading.contents import readable, regular_file
 from stexplain.reading.memory import free_memory
 
+# What an array may unpack to: so many bytes, or so many times what it holds. No measurement packs that well.
+_SMALL, _RATIO = 64 << 20, 200
 _READ_HEADER: dict[tuple[int, int], Any] = {
     (1, 0): npy_format.read_array_header_1_0,
     (2, 0): npy_format.read_array_header_2_0,
@@ -60,8 +62,8 @@ def load_npy(path: Path, *, mapped: bool = False, remedy: str = "Fetch the file 
 class Archive:
     """The arrays of an npz file, read one by one; see `opened_npz`."""
 
-    def __init__(self, path: Path, file: zipfile.ZipFile, remedy: str) -> None:
-        self._path, self._file, self._remedy = path, file, remedy
+    def __init__(self, path: Path, file: zipfile.ZipFile, remedy: str, any_ratio: bool = False) -> None:
+        self._path, self._file, self._remedy, self._any_ratio = path, file, remedy, any_ratio
         self.names = tuple(name.removesuffix(".npy") for name in file.namelist())
 
     def __contains__(self, name: str) -> bool:
@@ -107,21 +109,29 @@ class Archive:
                     f"{self._path}, array {name!r}: it holds {left} bytes of numbers; its header says {size}. Is it "
                     f"truncated? {self._remedy}"
                 )
+            if size > max(_SMALL, _RATIO * member.compress_size) and not self._any_ratio:
+                raise DataError(
+                    f"{self._path}, array {name!r}: it unpacks to {size / 1e6:,.0f} MB, and holds "
+                    f"{member.compress_size / 1e6:.3g} MB, as what is damaged or meant to fill memory. Where it is "
+                    "right, write it unpacked: np.savez('x.npz', **np.load(path))."
+                )
             _check_memory(size)
             with self._file.open(member) as file:
                 return np.asarray(npy_format.read_array(file, allow_pickle=False))
 
 
 @contextmanager
-def opened_npz(path: Path, remedy: str = "Fetch the file again.") -> Iterator[Archive]:
+def opened_npz(path: Path, remedy: str = "Fetch the file again.", *, any_ratio: bool = False) -> Iterator[Archive]:
     """The arrays of an npz file; nothing is unpickled, and an array is read when it is requested.
 
     Args:
         path: of the file.
         remedy: what to do where it is broken, for the message.
+        any_ratio: whether an array may unpack to far more than it holds, as masks of this package do.
 
     Raises:
-        DataError: where it is no npz, or an array is broken, missing, or larger than the memory that is free.
+        DataError: where it is no npz, or an array is broken, missing, larger than the memory that is free, or unpacks
+            to far more than it holds.
 
     Example:
         >>> import tempfile
@@ -135,7 +145,7 @@ def opened_npz(path: Path, remedy: str = "Fetch the file again.") -> Iterator[Ar
     with readable(path, "npz", remedy):
         file = zipfile.ZipFile(path)
     with file:
-        yield Archive(Path(path), file, remedy)
+        yield Archive(Path(path), file, remedy, any_ratio)
 
 
 def _declared_bytes(file: IO[bytes]) -> int:

@@ -35,6 +35,8 @@ def arrays(path: Path) -> dict[str, NDArray[Any]]:
             remedy = (
                 " Write the one that is meant to a file: pd.read_hdf(path, key).to_hdf(new, key=key)" if tables else ""
             )
+            if not tables and any(isinstance(one, h5py.Group) and "table" in one for one in file.values()):
+                remedy = " It has pandas' table format: write it anew, pd.read_hdf(path).to_hdf('x.h5', key='df')."
             raise ValueError(
                 f"it holds {len(tables)} DataFrames of pandas' fixed format with one block{held}; expected one, as "
                 f"DCRNN's files have.{remedy}"

@@ -1,6 +1,7 @@
 """Tables of numbers in CSV files, with errors that name the line."""
 
 import csv
+import itertools
 import re
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ from stexplain.errors import DataError
 from stexplain.reading import readable, text_file
 from stexplain.reading.decimals import with_points
 from stexplain.reading.table import read_csv, separator_of
+
+_WITH_UNIT = r"|[-+]?\d+([.,]\d+)?( [^\d\s]\S*)?"
+"""A number and perhaps a unit, as dashboards export them; or nothing."""
 
 
 def read_table(path: Path, *, header: bool = True, labels: bool = False) -> pd.DataFrame:
@@ -125,6 +129,11 @@ def _remedy(path: Path, text: pd.DataFrame, labels: bool, row: int, column: int)
         return f"Write the table anew, with a row for each time and a column for each sensor: {anew}."
     if re.fullmatch(r"\d{1,2}[./-]\d{1,2}[./-]\d{4}.*", cell):
         return f"Times are written as 2012-03-31 08:00: pd.to_datetime(table[{name!r}], dayfirst=True), or False."
+    if column and text.iloc[:, 1:].apply(lambda cells: cells.str.fullmatch(_WITH_UNIT)).to_numpy().all():
+        return (
+            "Leave the units out: pd.read_csv(path, index_col=0, dtype=str).apply(lambda cells: cells.str.split()"
+            ".str[0]).to_csv('x.csv'), with its separator."
+        )
     if wrong.mean() > 0.5 and column:
         return f"Leave the column out: pd.read_csv(path).drop(columns={name!r}).to_csv('x.csv', index=False)."
     # In the first row of the first column it is most likely a time in a format of its own.
@@ -164,6 +173,11 @@ def _refuse_first_line(path: Path, table: pd.DataFrame) -> None:
 
 def read_text_table(path: Path, *, header: bool = True) -> pd.DataFrame:
     """Reads a CSV file as text, cell by cell; see `read_table`. Decimals with commas get points, where certain."""
+    with readable(path, "a table in CSV"), text_file(path).open(encoding="utf-8-sig") as file:
+        notes = sum(1 for _ in itertools.takewhile(lambda line: line.startswith("#"), file))
+    # The names of the columns may be marked so themselves.
+    if notes > 1:
+        raise DataError(f"{path}: its first {notes} lines begin with #, as notes do; {_without(notes)}")
     separator = _separator(path)
     table = read_csv(
         path,
@@ -178,8 +192,15 @@ def read_text_table(path: Path, *, header: bool = True) -> pd.DataFrame:
         raise DataError(f"{path} holds a header and no row. Fetch the file again.")
     # pandas fills a short line as if its last cells were empty, so lines are counted a second time.
     with readable(path, "a table in CSV"), path.open(newline="", encoding="utf-8-sig") as file:
-        for line, cells in enumerate(csv.reader(file, delimiter=separator), start=1):
+        reader = csv.reader(file, delimiter=separator)
+        for line, cells in enumerate(reader, start=1):
             if cells and len(cells) != table.shape[1]:
+                below = [len(other) for other, _ in zip(reader, range(3), strict=False)]
+                if header and line <= 30 and below == [len(cells)] * 3 and len(cells) > 1:
+                    raise DataError(
+                        f"{path}: from line {line} on its lines have {len(cells)} cells, and not {table.shape[1]} as "
+                        f"the first, as where notes stand above the names of the columns; {_without(line - 1)}"
+                    )
                 raise DataError(
                     f"{path}, line {line}: {len(cells)} cells; expected {table.shape[1]}, as in the first line. "
                     "Is the file truncated?"
@@ -192,6 +213,13 @@ def read_text_table(path: Path, *, header: bool = True) -> pd.DataFrame:
     names = 0 if header or all(_is_number(cell) for cell in table.iloc[0]) else 1
     numbers = with_points(path, table.iloc[names:], separator, first=1 + header + names)
     return pd.concat([table.iloc[:names], numbers]) if names else numbers
+
+
+def _without(lines: int) -> str:
+    return (
+        "expected the names of the columns first. Leave out what stands above them: pd.read_csv(path, "
+        f"skiprows={lines}).to_csv('x.csv', index=False), with its separator."
+    )
 
 
 def _separator(path: Path) -> str:

@@ -4,6 +4,8 @@ from pathlib import Path
 
 from stexplain.data.readers.links import LINK_FILES
 from stexplain.data.signals import tsl_folder
+from stexplain.data.signals.formats import remedy_for_series
+from stexplain.data.times.anew import SENSORS
 from stexplain.errors import InputError
 from stexplain.graph.given.columns import role_of
 from stexplain.reading import is_there, readable, regular_file
@@ -36,16 +38,37 @@ def values_file(folder: Path, other: Path | None) -> Path:
     if len(found) != 1:
         here = ", ".join(sorted(file.name for file in folder.iterdir())[:8]) or "nothing"
         listed = f" ({', '.join(file.name for file in found[:4])})" if found else ""
-        remedy = "Give the file."
+        remedy = _which(found, folder) if len(found) > 1 else "Give the file."
         if not found and next(folder.rglob("*.parquet"), None) is not None:
             remedy = "Of parquet in parts give what it holds: load_sensors(pd.read_parquet(folder))."
         elif (folder / "stop_times.txt").exists():
             remedy = "It is a timetable, GTFS, and holds no observations."
+        elif not found and (said := next(filter(None, map(remedy_for_series, sorted(folder.iterdir()))), "")):
+            remedy = said.strip()
         raise InputError(
             f"path: {folder} holds {len(found)} files that may be values{listed}; expected one. {remedy} The folder "
             f"holds: {here}."
         )
     return found[0]
+
+
+def _which(files: list[Path], folder: Path) -> str:
+    """What to do with several files that may be values: those with one first line are tables of a sensor each."""
+    lines = {_first_line(file) for file in files if file.suffix.lower() == _TABLE and file.is_file()}
+    if len(lines) > 1 or any(file.suffix.lower() != _TABLE for file in files):
+        return "Give the file of values, and graph= where another is of links."
+    cells = {cell.strip().strip('"').lower() for cell in lines.pop().split(",")}
+    # Where no column names the sensor of a row, the file does.
+    named = "" if cells & set(SENSORS) else ".assign(sensor_id=file.stem)"
+    return (
+        "All have one first line, as where each is of one sensor. Join them: pd.concat([pd.read_csv(file, dtype=str)"
+        f"{named} for file in sorted(pathlib.Path({str(folder)!r}).glob('*.csv'))]).to_csv('x.csv', index=False)."
+    )
+
+
+def _first_line(path: Path) -> str:
+    with readable(path, "a file"), regular_file(path).open("rb") as file:
+        return file.readline(1000).decode("utf-8-sig", "replace").strip()
 
 
 def links_beside(path: Path) -> Path | None:
@@ -87,8 +110,7 @@ def is_table_of_links(path: Path) -> bool:
     """
     if path.suffix.lower() != _TABLE or not path.is_file():
         return False
-    with readable(path, "a file"), regular_file(path).open("rb") as file:
-        line = file.readline(1000).decode("utf-8-sig", "replace")
+    line = _first_line(path)
     cells = [cell.strip().strip('"') for cell in line.replace(";", ",").replace("\t", ",").split(",")]
     return [role_of(cell) for cell in cells[:2]] == ["source", "target"] and len(cells) <= 6
 

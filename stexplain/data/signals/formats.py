@@ -52,7 +52,11 @@ FORMATS: tuple[Format, ...] = (
     ),
     Format("regions", "trials", "brain regions: arrays [subjects, time, regions], npz", "load_regions(path)", _REGIONS),
     Format(
-        "region-tables", "trials", "a folder of csv, tsv, txt, 1D or npy, a run each", "load_regions(folder)", _REGIONS
+        "region-tables",
+        "trials",
+        "a folder of csv, tsv, txt, 1D or npy, a run each; a .ts",
+        "load_regions(folder)",
+        _REGIONS,
     ),
     Format("mne-raw", "series", "EEG and MEG: a recording of MNE", "load_eeg(raw)", "", "eeg"),
     Format("in-memory", "series", "DataFrame, xarray Dataset or DataArray, array", "load_sensors(values)", "", ""),

@@ -14,6 +14,7 @@ from stexplain.checking.lost import is_masked
 from stexplain.checking.words import shown
 from stexplain.data.labelled import is_labelled, without_labels
 from stexplain.data.readers.number_table import has_header
+from stexplain.data.skeletons import ts_file
 from stexplain.data.skeletons.labels import as_label
 from stexplain.errors import DataError, InputError
 from stexplain.reading import is_there, read_json_value, readable, regular_file, text_file
@@ -93,6 +94,8 @@ def runs_of(data: Any) -> list[Run]:
         path = Path(data)
         if not path.exists():
             raise InputError(f"data: there is no {path}. Give an array [subjects, time, regions], a file or a folder.")
+        if series := [path] if path.suffix.lower() == ".ts" else sorted(path.glob("*.ts")):
+            return _of_ts(series)
         if path.is_dir():
             return _of_folder(path)
         if path.suffix.lower() == ".npz":
@@ -186,6 +189,12 @@ def _of_npz(path: Path) -> list[Run]:
         run.names = run.names if regions is None else tuple(map(str, regions.tolist()))
         run.tr, run.where = seconds, f"{path}, {run.id}"
     return runs
+
+
+def _of_ts(files: list[Path]) -> list[Run]:
+    ts_file.refuse_variants(files)
+    takes = [(file, take) for file in files for take in ts_file.read_signals(regular_file(file))]
+    return [Run(take.id, take.id, take.values[0, :, :, 0], label=take.label, where=str(file)) for file, take in takes]
 
 
 def _of_folder(folder: Path) -> list[Run]:

@@ -15,7 +15,7 @@ from stexplain.data.readers.pems_npz import read_arrays
 from stexplain.data.readers.road_graph import positions_beside
 from stexplain.data.series_file import optional_file
 from stexplain.data.signals.sensor_data import SensorData
-from stexplain.data.times.anew import SENSORS, written_anew
+from stexplain.data.times.anew import SENSORS, day_in_columns, written_anew
 from stexplain.data.times.numbers import date_format, how_to_read
 from stexplain.data.times.written import written_times, zone_said
 from stexplain.data.times.zones import in_zone
@@ -144,12 +144,26 @@ def refuse_other_columns(path: Path, columns: Iterable[object], text: pd.DataFra
         DataError: with the remedy.
     """
     columns = list(columns)
+    if text is not None and (known := day_in_columns(text, separator_of(path))):
+        raise DataError(
+            f"{path}: its columns are times of a day, a row for each day; expected a row for each time and a column "
+            f"for each sensor. Write it anew, a column's time counted from the day's begin: {known}."
+        )
     lower = [str(name).strip().lower() for name in columns]
     if ids := next((name for name in lower if name in SENSORS), ""):
         name = str(columns[lower.index(ids)])
         raise DataError(
             f"{path}: the column {ids!r} names sensors, as where each has a row for each time; expected a column for "
             f"each sensor. Write it anew: {_anew(path, text, name)}."
+        )
+    if (
+        text is not None
+        and {"year", "month", "day"} <= set(lower)
+        and (known := written_anew(text, separator_of(path)))
+    ):
+        raise DataError(
+            f"{path}: the columns year, month and day are parts of times, and no sensors; expected times in the first "
+            f"column. Write it anew: {known}."
         )
     dates = pd.to_datetime(pd.Series(lower[1:], dtype=str), errors="coerce", format="ISO8601")
     # A name such as 20120301 is a number, as of a sensor.

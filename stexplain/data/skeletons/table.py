@@ -60,6 +60,7 @@ def read_table(path: Path, joints: Sequence[str] = ()) -> Iterator[Take]:
     if str(table.columns[0]).strip().lower() == "scorer":
         yield from from_deeplabcut(path)
         return
+    _refuse_numbers(path, table)
     refuse_names_twice(path, table.columns, **shape)
     columns = named_columns(table.columns)
     names = [columns[what] for what in ("sample", "joint", "person", "label") if what in columns]
@@ -68,6 +69,22 @@ def read_table(path: Path, joints: Sequence[str] = ()) -> Iterator[Take]:
         yield from read_wide(path, table, wide)
         return
     yield from _read_tidy(path, table, columns, joints)
+
+
+def _refuse_numbers(path: Path, table: pd.DataFrame) -> None:
+    """Refuses a table whose first line holds numbers in place of names.
+
+    Raises:
+        InputError: with how to save it as an array.
+    """
+    # Of a number that stands twice pandas makes another name, 0.5.1.
+    names = [name for name in map(str, table.columns) if name.count(".") < 2 and not name.startswith("Unnamed: ")]
+    if len(names) > 3 and pd.to_numeric(pd.Series(names), errors="coerce").notna().all():
+        raise InputError(
+            f"{path}: its first line holds numbers, such as {names[0]}; expected the names of the columns. Of numbers "
+            "alone, a line for each frame: np.save('x.npy', pd.read_csv(path, header=None).dropna(axis=1, how='all')"
+            ".to_numpy().reshape(frames, joints, channels)), and give axes='t n c', graph= and perhaps channels=."
+        )
 
 
 def tables_of_recordings(files: Sequence[Path], others: Collection[Path], *, labelled: bool) -> list[Path]:

@@ -65,6 +65,19 @@ def read_ts(path: Path, axes: str | None, nodes: int | None) -> Iterator[Take]:
         )
 
 
+def read_signals(path: Path) -> Iterator[Take]:
+    """The series of a `.ts` file as signals: each dimension is a node with one channel; see `read_ts`.
+
+    Args:
+        path: of the file.
+
+    Raises:
+        DataError: as `read_ts`.
+    """
+    about, classes, lines = _header(path)
+    yield from read_ts(path, None, _dimensions(path, about, lines, bool(classes)))
+
+
 def refuse_variants(files: Sequence[Path]) -> None:
     """Refuses a file beside the one it was made of: ``_eq``, of equal lengths, and ``_nmv``, without missing values.
 

@@ -13,10 +13,14 @@ SENSORS = (
 )
 """Names of a column that says of which sensor a row is."""
 _PARTS = ("year", "month", "day", "hour", "minute", "second")
-_NO_VALUES = re.compile(r"|unnamed: 0|index|lat|lon|latitude|longitude|x|y|error|(.*[_ ])?(id|code|num|no|number)s?")
+_NO_VALUES = re.compile(
+    r"|unnamed: 0|index|lat|lon|latitude|longitude|x|y|error|table|(.*[_ ])?(id|code|num|no|number)s?"
+)
 """Names of columns of numbers that are no observations."""
 _ASKED = "dayfirst=True"
 """Where the order of day and month is not certain."""
+_IN_A_DAY = (24, 48, 96, 144, 288)
+"""How many columns hold a day."""
 _CLOCK = r"\d{1,2}[:.]\d{2}([:.]\d{2})?"
 
 
@@ -78,6 +82,58 @@ def _lines(text: pd.DataFrame, separator: str) -> str:
     )
 
 
+def day_in_columns(text: pd.DataFrame, separator: str) -> str:
+    """Lines that make a table with a row for each day, and a column for each hour or less of it, one that is read.
+
+    Args:
+        text: its cells, as text, under their names.
+        separator: of the file.
+
+    Returns:
+        Empty where the columns are no such times: as many as a day has, one after the other, named by one word and
+        their number, ``h1, h2, ...``, or by clocks, ``00:00, 00:30, ...``; beside dates without a time of day.
+
+    Example:
+        >>> table = pd.DataFrame([["2012-10-13", *"1" * 24]], columns=["day", *(f"h{n}" for n in range(1, 25))])
+        >>> day_in_columns(table, ",").split("; ")[2]
+        'hours = list(t.columns[1:25])'
+    """
+    names = [str(name).strip() for name in text.columns]
+    matches = [
+        re.fullmatch(r"(h|hh|hr|hour|p|t|i|v)?[_ ]?(\d{1,3})|(\d{1,2}:\d{2})(:00)?", one.lower()) for one in names
+    ]
+    matched = {place: match for place, match in enumerate(matches) if match is not None}
+    places = list(matched)
+    if len(places) not in _IN_A_DAY or places != list(range(places[0], places[0] + len(places))):
+        return ""
+    minutes = 1440 // len(places)
+    clocks = [str(match[3]) for match in matched.values()]
+    numbers = [match[2] for match in matched.values()]
+    if all(numbers):
+        counted = [int(number) for number in numbers]
+        if counted not in (list(range(len(places))), list(range(1, len(places) + 1))):
+            return ""
+    elif [60 * int(one[:-3]) + int(one[-2:]) for one in clocks if one != "None"] != list(range(0, 1440, minutes)):
+        return ""
+    text = text.apply(lambda cells: cells.astype(str).str.strip())
+    time, of_time = _times(text.iloc[:, [place for place in range(len(names)) if place not in places]])
+    if not time or text[of_time].apply(lambda cells: cells.str.contains(":").any()).any():
+        return ""
+    ids = next((name for name in text.columns if str(name).strip().lower() in SENSORS and name not in of_time), None)
+    if text[[*of_time, *([] if ids is None else [ids])]].duplicated().any():
+        return ""
+    how = "dtype=str" if separator == "," else f"sep={separator!r}, dtype=str"
+    kept = ["time", *([] if ids is None else [str(ids).strip()])]
+    rest = ".set_index('time').sort_index()[['value']]"
+    turned = rest if ids is None else f".pivot(index='time', columns={kept[1]!r}, values='value')"
+    return (
+        f"t = pd.read_csv(path, {how}).rename(columns=str.strip); t['time'] = {time}; "
+        f"hours = list(t.columns[{places[0]}:{places[-1] + 1}]); t = t.melt({kept!r}, hours); "
+        f"t['time'] += pd.to_timedelta({minutes} * t['variable'].map(hours.index), unit='min'); "
+        f"t{turned}.to_csv('x.csv')"
+    )
+
+
 def _is_read(cells: "pd.Series[str]") -> bool:
     """Whether a first column of such times is read as it is."""
     return bool(cells.str.fullmatch(r"\d{4}-\d{2}-\d{2}.*").all()) or written_times(cells) is not None
@@ -97,7 +153,8 @@ def _times(text: pd.DataFrame) -> tuple[str, list[str]]:
         return f"pd.to_datetime(t[{parts!r}])", parts
     for place, name in enumerate(text.columns):
         cells, said = text[name], _read(text[name], f"t[{name!r}]")
-        if not said:
+        # The begin of a query stands in each row, before the time of each.
+        if not said or (cells.nunique() == 1 < len(cells) and any(_varies(text[one]) for one in text.columns[place:])):
             continue
         after = text.columns[place + 1] if place + 1 < text.shape[1] else None
         if after is not None and not cells.str.contains(":").any():
@@ -113,6 +170,11 @@ def _times(text: pd.DataFrame) -> tuple[str, list[str]]:
             ends.append(after)
         return said, ends
     return "", []
+
+
+def _varies(cells: "pd.Series[str]") -> bool:
+    """Whether a column holds times that differ."""
+    return bool(_read(cells, "")) and cells.nunique() > 1
 
 
 def _read(cells: "pd.Series[str]", what: str) -> str:

@@ -128,7 +128,7 @@ def _read_zarr(path: Path) -> xarray.Dataset:
 
 
 def _read_npz(path: Path) -> xarray.Dataset:
-    with opened_npz(path, _AGAIN) as arrays:
+    with opened_npz(path, _AGAIN, any_ratio=True) as arrays:
         return _of_arrays({name: arrays[name] for name in arrays.names})
 
 

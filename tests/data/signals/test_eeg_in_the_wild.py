@@ -20,11 +20,13 @@ def test_recordings_are_cut_or_read_as_a_series(tmp_path, ending, whole):
 @pytest.mark.parametrize("name", ["x.npy", "eeg.csv", "s1.mat", "trials.h5"])
 def test_arrays_in_files_become_epochs_by_the_remedy(tmp_path, name):
     (tmp_path / name).write_bytes(b"0")
-    with pytest.raises(InputError, match=r"Of an array \[trials, channels, samples\] make epochs"):
+    with pytest.raises(InputError, match=r"channels, samples\] in volts \(microvolts times 1e-6\) make epochs"):
         stx.load_eeg(tmp_path / name)
     names = ["Fz", "C3", "Cz", "C4", "Pz", "Oz"]
     info = mne.create_info(names, 100.0, "eeg").set_montage("standard_1020")
-    clips = stx.load_eeg(mne.EpochsArray(trials(), info), nearest=2)
+    array = 1e6 * trials() * 1e-6
+    clips = stx.load_eeg(mne.EpochsArray(array, info), nearest=2)
+    assert clips.measured.units == ("V",)
     np.testing.assert_allclose(clips[3].x[0, :, :, 0], trials()[3].T, rtol=1e-6)
 
 

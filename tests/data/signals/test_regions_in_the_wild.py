@@ -76,3 +76,27 @@ def test_runs_that_are_turned_round_are_said():
     values += values[:, :, :1]
     with pytest.warns(UserWarning, match=r"has 6 times of 60 regions: is it turned round\?"):
         stx.load_regions(values, train="all", density=0.9)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_the_uea_archives_series_are_signals(tmp_path, whole):
+    made = np.random.default_rng(0).normal(size=(3, 20, 4)).round(4)
+    header = "@problemName Hand\n@timeStamps false\n@dimensions 4\n@classLabel true left right\n@data\n"
+    for part, numbers in (("TRAIN", (0, 1)), ("TEST", (2,))):
+        lines = [
+            ":".join(",".join(map(str, row)) for row in made[n].T) + f":{'left' if n else 'right'}" for n in numbers
+        ]
+        (tmp_path / f"Hand_{part}.ts").write_text(header + "\n".join(lines) + "\n")
+    names = ["Hand_TEST 0", "Hand_TRAIN 0", "Hand_TRAIN 1"] if whole else ["Hand_TRAIN 0", "Hand_TRAIN 1"]
+    path = tmp_path if whole else tmp_path / "Hand_TRAIN.ts"
+    clips = stx.load_regions(path, train=["Hand_TRAIN 0", "Hand_TRAIN 1"], density=0.5, tr=2.0)
+    assert clips.ids == names
+    assert [clips.classes[label] for label in clips.labels] == ["left", "right", "left"][-len(names) :]
+    for number, values in enumerate(made[[2, 0, 1]] if whole else made[:2]):
+        np.testing.assert_allclose(clips[number].x[0, :, :, 0], values, rtol=1e-5)
+
+
+def test_a_ts_file_that_is_broken_is_refused(tmp_path):
+    (tmp_path / "Hand_TRAIN.ts").write_text("@dimensions 4\n@classLabel true left right\n@data\n1,2:3,4:left\n")
+    with pytest.raises(DataError, match=r"Hand_TRAIN\.ts, line 4: got 2 dimensions; expected 4"):
+        stx.load_regions(tmp_path, **HOW)

@@ -158,13 +158,19 @@ def test_times_in_other_columns_have_a_remedy_that_works(tmp_path):
     right(load(path))
 
 
-@pytest.mark.parametrize("above", ["# station export\n# 2021\n", "sep=,\n"])
-def test_notes_above_the_names_have_a_remedy_that_works(tmp_path, above):
+@pytest.mark.parametrize(
+    ("above", "said"),
+    [
+        ("# station export\n# 2021\n", "its first 2 lines begin with #, as notes do"),
+        ("sep=,\n", "line 2 has more cells than those above it"),
+    ],
+)
+def test_notes_above_the_names_have_a_remedy_that_works(tmp_path, above, said):
     path = tmp_path / "s.csv"
     frame().to_csv(path)
     path.write_text(above + path.read_text())
     count = above.count("\n")
-    with pytest.raises(DataError, match=rf"line {count + 1} has more cells than those above it; .*skiprows={count}\)"):
+    with pytest.raises(DataError, match=rf"{said}; .*skiprows={count}\)"):
         load(path)
     pd.read_csv(path, skiprows=count).to_csv(path, index=False)
     right(load(path))

@@ -103,11 +103,41 @@ def test_the_remedies_of_tables_and_arrays_work(tmp_path):
     np.testing.assert_array_equal(load_skeletons(tmp_path / "x.npy", axes="t n c", graph="coco-17")[0].x[0], one)
 
 
+@pytest.mark.parametrize("end", ["", ","])
+def test_numbers_without_names_are_saved_by_the_remedy(tmp_path, monkeypatch, end):
+    one = walk(6, 20, 3).round(4)
+    lines = [",".join(f"{value:.4f}" for value in row) + end for row in one.reshape(6, 60)]
+    # As where two numbers of the first line are the same.
+    lines[0] = lines[0].replace(lines[0].split(",")[4], lines[0].split(",")[3])
+    one[0, 1, 1] = one[0, 1, 0]
+    path = tmp_path / "positions.csv"
+    path.write_text("\n".join(lines))
+    with pytest.raises(InputError, match="its first line holds numbers, such as") as refused:
+        load_skeletons(path, graph="kinect-v1")
+    line = str(refused.value).split("for each frame: ")[1].split(", and give")[0]
+    known = {"np": np, "pd": pd, "path": path, "frames": 6, "joints": 20, "channels": 3}
+    monkeypatch.chdir(tmp_path)
+    exec(line, known)
+    clips = load_skeletons("x.npy", axes="t n c", graph="kinect-v1", people=False)
+    np.testing.assert_allclose(clips[0].x[0], one, rtol=1e-6)
+    if not end:
+        path = path.rename(tmp_path / "positions.txt")
+        with pytest.raises(InputError, match="Of numbers alone") as refused:
+            load_skeletons(path, graph="kinect-v1")
+        line = str(refused.value).split("for each frame: ")[1].split(", without delimiter")[0]
+        exec(line, known | {"path": path})
+        again = load_skeletons("x.npy", axes="t n c", graph="kinect-v1", people=False)
+        np.testing.assert_allclose(again[0].x[0], one, rtol=1e-6)
+
+
 QUALISYS = "NO_OF_FRAMES\t2\nNO_OF_MARKERS\t1\nMARKER_NAMES\thip\n1\t2\t3\n1\t2\t3\n"
 VICON = "Trajectories\n100\n,,S:hip,,\nFrame,Sub Frame,X,Y,Z\n,,mm,mm,mm\n1,0,1,2,3\n"
 
 
-@pytest.mark.parametrize(("name", "text"), [("q.tsv", QUALISYS), ("v.csv", VICON), ("v.csv", '"' + VICON)])
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("q.tsv", QUALISYS), ("s.tsv", "FILE_VERSION\t2.0.0\n" + QUALISYS), ("v.csv", VICON), ("v.csv", '"' + VICON)],
+)
 def test_exports_of_capture_systems_are_told_from_tables(tmp_path, name, text):
     (tmp_path / name).write_text(text)
     with pytest.raises(InputError, match="is an export of a motion capture system.*Export C3D"):

@@ -23,8 +23,8 @@ ENDINGS = (*_EPOCHS, *_AVERAGES)
 """How files of epochs are called, MNE's and EEGLAB's, and those of averages over them."""
 _RAW = ("_raw.fif", "-raw.fif", "_eeg.fif", ".edf", ".bdf", ".vhdr", ".gdf", ".cnt", ".mff")
 _HINT = (
-    " MNE's own files are called so: rename them. Of an array [trials, channels, samples] make epochs: "
-    "mne.EpochsArray(array, mne.create_info(names, rate, 'eeg').set_montage('standard_1020'))."
+    " MNE's own files are called so: rename them. Of an array [trials, channels, samples] in volts (microvolts times "
+    "1e-6) make epochs: mne.EpochsArray(array, mne.create_info(names, rate, 'eeg').set_montage('standard_1020'))."
 )
 _SMALL, _RATIO = 64 << 20, 200
 """What a packed file may unpack to: so many bytes, or so many times its size."""

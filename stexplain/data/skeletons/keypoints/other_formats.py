@@ -13,6 +13,11 @@ REMEDIES = {
     ".mot": f"{_ANGLES}, or the positions of bodies as {_TABLE}.",
     ".sto": f"{_ANGLES}, or the positions of bodies as {_TABLE}.",
     ".fbx": "Export BVH from it, as Blender does.",
+    ".glb": "Export BVH from it, as Blender does.",
+    ".gltf": "Export BVH from it, as Blender does.",
+    ".usd": "Export BVH from it, as Blender does.",
+    ".mvnx": f"{_MOCAP}, MVN.",
+    ".mvn": f"{_MOCAP}, MVN.",
     ".amc": "Convert it to BVH, with its .asf, as Blender does.",
     ".asf": "Convert it to BVH, with its .amc, as Blender does.",
     ".mat": "Save its array: np.save('x.npy', scipy.io.loadmat(path)['name']), or of version 7.3 "
@@ -32,7 +37,8 @@ REMEDIES = {
     ".7z": "Unpack it.",
     ".jsonl": "Join its lines: json.dump([json.loads(line) for line in open(path)], open('x.json', 'w')).",
     ".json": f"Of this form it is not known what its numbers are. Write {_TABLE}.",
-    ".txt": f"Write {_TABLE}.",
+    ".txt": f"Write {_TABLE}. Of numbers alone, a line for each frame: np.save('x.npy', np.loadtxt(path, delimiter=','"
+    ").reshape(frames, joints, 3)), without delimiter= where blanks separate them, and give axes='t n c' and graph=.",
     ".mp4": "A video has no joints yet: run a pose estimator on it, such as MMPose or OpenPose.",
     ".avi": "A video has no joints yet: run a pose estimator on it, such as MMPose or OpenPose.",
 }
@@ -46,6 +52,7 @@ _HEADS = (
     "segments",
     "devices",
     "format version",
+    "file_version",
 )
 
 
