@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from stexplain.bench.wording import in_words
+from stexplain.viz.directions import isolated
 
 PAGE = 60
 """A page of paper holds about as many rows."""
@@ -15,7 +16,7 @@ MANY = 7
 
 def text(value: object) -> str:
     """Any value as text that no browser takes for markup; methods by the names of their explanations."""
-    return html.escape(in_words(str(value), ours=False), quote=True)
+    return html.escape(isolated(in_words(str(value), ours=False)), quote=True)
 
 
 def paragraph(*sentences: str) -> str:

@@ -20,6 +20,9 @@ from stexplain.errors import DataError, suggest
 from stexplain.files import atomic_write
 from stexplain.viz.page import bundle, chart_style, player
 
+BESIDE = 8
+"""Up to so many lines of findings stand beside a figure; more take the width of the page below it, in columns."""
+
 
 def write_report(run_folder: Path | str) -> Path:
     """Writes `report.html` into a run folder, from the `results.json` there and the files that it names.
@@ -138,21 +141,24 @@ def _section(
     of_stage = [run for run in runs if stage.name in run.stages]
     drawn = [each for each in results.get("figures") or [] if each.get("stage") == stage.name and each is not answer]
     verdicts = [each for each in results.get("verdicts") or [] if each.get("stage") == stage.name]
-    words = claim_sentences(verdicts, runs)
+    words, below = claim_sentences(verdicts, runs), ""
     card = stage.summary(of_stage) if of_stage else None
     if card is not None:
         heading = "" if card.title == stage.title else f"<h3>{text(card.title)}</h3>"
-        words += f'<div class="found">{heading}{card.html}</div>'
+        # Of several runs they are many: beside the figure they would leave half of the page empty below it.
+        long = card.html.count("<li>") > BESIDE
+        found = f'<div class="found{" long" if long else ""}">{heading}{card.html}</div>'
+        words, below = (words, found) if long else (words + found, "")
     # One run a card, whatever the number of its trainings; their spread stands below its numbers.
     details = stage.section(of_stage) + spread_html(stage, of_stage) if of_stage else ""
     first = [figure_html(folder, each) for each in drawn[: stage.figures_shown]]
     more = "".join(figure_html(folder, each) for each in drawn[stage.figures_shown :])
-    if not (words or first or details):
+    if not (words or below or first or details):
         return ""
-    if not words and not first:
+    if not (words or below or first):
         return details
     side = f'<div class="words">{words}</div>' if words else ""
-    shown = f'<div class="beside{"" if words and first else " alone"}">{"".join(first)}{side}</div>'
+    shown = f'<div class="beside{"" if words and first else " alone"}">{"".join(first)}{side}</div>{below}'
     folds = folded("Numbers, and how they were measured", details) if details else ""
     count = len(drawn) - len(first)
     return shown + folds + (folded(f"{count} more figure{'s' if count > 1 else ''}", more) if more else "")

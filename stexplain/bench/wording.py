@@ -11,6 +11,9 @@ WORDS = ("Motion",)
 """Names of classes that are words of the language, too."""
 
 
+_OF_SERIES = {"node": "sensor", "frame": "time"}
+
+
 @cache
 def _names() -> tuple[dict[str, str], re.Pattern[str]]:
     # Names such as Random differ from their class in a capital alone, and stand in other sentences too.
@@ -82,6 +85,16 @@ def with_baseline(method: str, baseline: str) -> str:
         ('Occlusion (historical average)', 'InputGradient')
     """
     return f"{method} ({baseline.replace('_', ' ')})" if baseline else method
+
+
+def of_series(words: str) -> str:
+    """Words of this package in those of a series: its nodes are sensors, its frames times, in figures and text alike.
+
+    Example:
+        >>> of_series("effect nodes"), of_series("AUROC, frames"), of_series("over nodes × frames")
+        ('effect sensors', 'AUROC, times', 'over sensors × times')
+    """
+    return re.sub(r"\b(?:node|frame)(?=s?\b)", lambda found: _OF_SERIES[found[0]], words)
 
 
 def as_label(name: str) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from stexplain.errors import InputError, unknown
+from stexplain.viz.directions import isolated_name
 
 OTHER = "other"
 
@@ -184,7 +185,7 @@ def labelled(
     bare = [*ends, *(name for name in names if name not in {f"{own}{end}" for own, end in ends.items()})]
     lines = {name: found for name in bare if two_lines and len(found := in_lines(name, most)) > 1}
     cut = shortened([name for name in bare if name not in lines], most)
-    texts = {f"{name}{ends.get(name, '')}": f"{text}{ends.get(name, '')}" for name, text in cut.items()}
+    texts = {f"{name}{ends.get(name, '')}": f"{isolated_name(text)}{ends.get(name, '')}" for name, text in cut.items()}
     changed: dict[str, Any] = {**lines, **{name: text for name, text in texts.items() if name != text}}
     if not changed:
         return {"labelLimit": limit}

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from stexplain.viz.directions import isolated
 from stexplain.viz.own_saving import saves_itself
 
 # Okabe & Ito (2008), without black (invisible on a dark page) and yellow (invisible on a white one).
@@ -92,14 +93,17 @@ def one_line(text: str) -> str:
         >>> one_line('speed\n"a" \\ b')
         'speed "a" ⧵ b'
     """
-    return " ".join(text.split()).replace("\\", "⧵")
+    return isolated(" ".join(text.split()).replace("\\", "⧵"))
 
 
 def titled(text: str, *subtitle: str) -> alt.TitleParams:
     """A title that says what is drawn, above lines that say how to read it; empty lines are left out."""
-    lines = [line for line in subtitle if line]
+    # Line by line: a mark must not reach into the next.
+    lines = [isolated(line) for line in subtitle if line]
     # Vega does not wrap titles: a long one, as of a sensor with a long name, would make the chart wider.
-    head: str | list[str] = wrap(text, HEAD_WIDTH) if len(text) > HEAD_WIDTH else text
+    head: str | list[str] = (
+        [isolated(line) for line in wrap(text, HEAD_WIDTH)] if len(text) > HEAD_WIDTH else isolated(text)
+    )
     return alt.TitleParams(text=head, subtitle=lines) if lines else alt.TitleParams(text=head)
 
 
@@ -141,7 +145,7 @@ def styled(chart: AnyChart, title: alt.TitleParams, seen: str = "") -> AnyChart:
     """
     saves_itself(chart)
     chart.title = title  # type: ignore[attr-defined]  # every top-level chart has one
-    chart.description = in_words(title, seen)  # type: ignore[attr-defined]  # every top-level chart has one
+    chart.description = in_words(title, isolated(seen))  # type: ignore[attr-defined]  # every top-level chart has one
     chart.config = alt.Config(  # type: ignore[attr-defined]  # every top-level chart has one
         font="sans-serif",
         title=alt.TitleConfig(

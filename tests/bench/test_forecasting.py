@@ -1,4 +1,5 @@
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -73,6 +74,25 @@ def test_a_users_own_series_gives_a_whole_run(finished, result):
     assert "One road, explained" in (finished / "report.html").read_text("utf-8")
     log = (finished / "log.txt").read_text("utf-8")
     assert "lane-stgcn/graph_ablation/train ended" in log
+
+
+def written(value, key=""):
+    """Every text that a chart or its record shows: titles, legends, captions, and the names in its data."""
+    if isinstance(value, dict):
+        return [text for name, each in value.items() for text in written(each, name if key != "datasets" else "text")]
+    if isinstance(value, list):
+        return [text for each in value for text in written(each, key)]
+    return [value] if isinstance(value, str) and key not in ("field", "as", "key", "groupby", "name", "id") else []
+
+
+def test_every_chart_of_a_forecast_calls_its_nodes_sensors_and_its_frames_times(finished):
+    records = read_json(finished / "results.json")["figures"]
+    assert {figure["stage"] for figure in records} >= {"event_localisation", "forecast_masking", "events", "deletion"}
+    for figure in records:
+        texts = written(read_json(finished / figure["json"])) + [figure["title"], figure["caption"]]
+        named = {text for text in texts if re.search(r"\b(nodes?|frames?|joints?)\b(?!:)", text)}
+        # Expressions of the drawing name its columns.
+        assert not {text for text in named if "datum" not in text and " " in text}, figure["id"]
 
 
 def test_the_graph_is_what_a_slowdown_is_forecast_by(result):

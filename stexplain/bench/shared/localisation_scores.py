@@ -46,14 +46,19 @@ def auroc_measures(scores: Scores) -> dict[str, Any]:
     }
 
 
-def scores_table(scores: Scores) -> pd.DataFrame:
-    """The scores as rows of ``method, over, measure, value, low, high``."""
+def scores_table(scores: Scores, over: Mapping[str, str]) -> pd.DataFrame:
+    """The scores as rows of ``method, over, measure, value, low, high``, for a chart.
+
+    Args:
+        scores: of every method.
+        over: what nodes, frames and positions are called, as in the table beside the chart.
+    """
     return pd.DataFrame(
         [
             # `score` adds value, low and high.
-            {"method": method, "over": over, "measure": measure, **score}
+            {"method": method, "over": over[axis], "measure": measure, **score}
             for method, by_axis in scores.items()
-            for over, measures in by_axis.items()
+            for axis, measures in by_axis.items()
             for measure, score in measures.items()
         ]
     )

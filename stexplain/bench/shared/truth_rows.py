@@ -7,8 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stexplain.bench.html import listed
+from stexplain.bench.run import FORECASTING
 from stexplain.bench.shared.by_class import FOUND
-from stexplain.bench.wording import with_baseline
+from stexplain.bench.stage import RunResults
+from stexplain.bench.wording import of_series, with_baseline
 
 Row = Mapping[str, Any]
 """``method``, ``baseline``, ``baseline_explainer`` (it uses no model), ``scores`` (each a list) and ``inferences``."""
@@ -23,6 +25,17 @@ TITLES = {
     "effect_rank": "effect rank",
 }
 """Scores -> what tables call them."""
+
+
+def titles_of(run: RunResults) -> dict[str, str]:
+    """Scores -> what tables call them, in the words of the run's data.
+
+    Example:
+        >>> titles_of(RunResults("stgcn", {"task": "forecasting"}, {}))["planted_frames"]
+        'planted times'
+    """
+    forecasts = run.about.get("task") == FORECASTING
+    return {score: of_series(title) if forecasts else title for score, title in TITLES.items()}
 
 
 def as_array(values: Sequence[float | None]) -> NDArray[np.float64]:

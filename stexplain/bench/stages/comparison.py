@@ -25,7 +25,7 @@ from stexplain.bench.shared.method_scores import (
 )
 from stexplain.bench.shared.samples import draw, groups_of, has_truth, load
 from stexplain.bench.stage import Parts, Results, RunResults, Stage, Table, TextTable
-from stexplain.bench.wording import as_label, in_words, with_names
+from stexplain.bench.wording import as_label, in_words, of_series, with_names
 from stexplain.errors import InputError
 from stexplain.metrics.localisation import localisation
 from stexplain.viz import comparison, network
@@ -79,8 +79,9 @@ class ComparisonStage(Stage[Options]):
         result = results[self.name]
         # JSON holds a missing value as null, which pandas takes for an object.
         frame = pd.DataFrame(result["table"]).astype({"value": float, "low": float, "high": float})
-        better = {as_label(metric): higher for metric, higher in result["higher_is_better"].items()}
-        frame = with_names(frame).assign(metric=[as_label(str(metric)) for metric in frame["metric"]])
+        better = {_label(metric, run.task): higher for metric, higher in result["higher_is_better"].items()}
+        frame = with_names(frame).assign(metric=[_label(str(metric), run.task) for metric in frame["metric"]])
+        chance = {_label(metric, run.task): value for metric, value in CHANCE.items()}
         caption = (
             f"{run.card.title}: {result['samples']} test samples, explained for {_explained(run.task)} of "
             f"{run.model_card.title}. Means with 95% bootstrap intervals; the baseline explainers use no model."
@@ -91,7 +92,7 @@ class ComparisonStage(Stage[Options]):
                 frame,
                 baseline_explainers=[as_label(name) for name in self.options.baselines],
                 better=better,
-                reference={metric: value for metric, value in CHANCE.items() if metric in metrics},
+                reference={metric: value for metric, value in chance.items() if metric in metrics},
                 metrics=metrics,
                 columns=2,
                 title=title,
@@ -132,12 +133,15 @@ class ComparisonStage(Stage[Options]):
         graph = run.dataset("test").graph
         if graph is None:
             return
+        named = "nodes are the ground truth, in frames"
+        if run.task == FORECASTING:
+            named = "sensors are the ground truth, at the window's observations"
         predicted = f", predicted as '{e.classes[int(e.targets[row])]}'" if e.classes and e.targets[row] >= 0 else ""
         figures.add(
             "example",
             f"One sample of the run '{run.label}', explained by {method}",
-            f"Sample {e.ids[row]}{predicted}. Framed nodes are the ground truth, in frames {frames.min()} to "
-            f"{frames.max()}. Of all samples, this one has the median score (AUROC {area[row]:.2f}).",
+            f"Sample {e.ids[row]}{predicted}. Framed {named} {frames.min()} to {frames.max()}. Of all samples, this "
+            f"one has the median score (AUROC {area[row]:.2f}).",
             network(
                 graph,
                 importance[row].max(axis=0),  # [M, T, N] to [T, N]: of several instances, the most important
@@ -181,7 +185,7 @@ class ComparisonStage(Stage[Options]):
         head = [
             "method",
             "localised by",
-            *(f"{as_label(metric)} {'↑' if higher else '↓'}" for metric, higher in better.items()),
+            *(f"{_label(metric, run.about.get('task'))} {'↑' if higher else '↓'}" for metric, higher in better.items()),
         ]
         caption = (
             f"{run.label}: {run.description}, {count(result['samples'])} samples in {count(result['groups'])} groups; "
@@ -195,7 +199,7 @@ class ComparisonStage(Stage[Options]):
             [
                 row["method"],
                 row["against"],
-                as_label(row["metric"]),
+                _label(row["metric"], run.about.get("task")),
                 _difference(row),
                 f"{row['p']:.2g}",
                 f"{row['p_corrected']:.2g}",
@@ -290,6 +294,16 @@ class ComparisonStage(Stage[Options]):
 
 def _explained(task: Task) -> str:
     return "the forecast" if task == FORECASTING else "the predicted class"
+
+
+def _label(metric: str, task: object) -> str:
+    """A metric as the label of a panel or column, in the words of the data: a series has sensors and times.
+
+    Example:
+        >>> _label("auroc, nodes", FORECASTING), _label("auroc, nodes", "classification")
+        ('AUROC, sensors', 'AUROC, nodes')
+    """
+    return of_series(as_label(metric)) if task == FORECASTING else as_label(metric)
 
 
 def _milliseconds(seconds: float) -> str:

@@ -38,6 +38,8 @@ from stexplain.viz import localisation
 
 SHORT = "{method} finds the true sensors and times better than the gradient and than what uses no model"
 OVER = {"nodes": "sensors", "frames": "times"}
+CALLED = {**OVER, "positions": "sensors × times"}
+"""What figure and table call nodes, frames and positions."""
 
 
 class EventLocalisationStage(Stage[NoOptions]):
@@ -82,11 +84,11 @@ class EventLocalisationStage(Stage[NoOptions]):
             figures.add(
                 "",
                 "Localisation against ground truth",
-                f"Scores over sensors (nodes), over times (frames), and over positions (sensor x time), {size}. The "
+                f"Scores over sensors, over times, and over sensors × times, {size}. The "
                 "baseline explainers use no model; those that are the best on an axis are drawn. Bars are 95% "
                 "bootstrap intervals.",
                 localisation(
-                    with_names(scores_table(_shown(scores))),
+                    with_names(scores_table(_shown(scores), CALLED)),
                     baseline_explainers=[as_label(name) for name in BASELINES],
                     title="Localisation against ground truth",
                 ),
@@ -96,8 +98,7 @@ class EventLocalisationStage(Stage[NoOptions]):
         """All scores."""
         scores = {run.label: _shown(run.stages[self.name]["localisation"]) for run in runs}
         samples = {run.label: sizes([len(run.stages["events"]["explained"])]) for run in runs}
-        over = {"nodes": "sensors", "frames": "times", "positions": "sensors × times"}
-        return scores_html(scores, over, samples, sign=RANKING, ranked_by=ranked_by)
+        return scores_html(scores, CALLED, samples, sign=RANKING, ranked_by=ranked_by)
 
     def claims(self, run: RunResults) -> Iterator[Claim]:
         """Is each method better than chance, every baseline explainer and the gradient, over sensors and times?"""
@@ -136,7 +137,7 @@ class EventLocalisationStage(Stage[NoOptions]):
             for name, scores in by_method.items()
         ]
         if rows:
-            yield TextTable("", ["explanation", "AUROC sensors", "times", "positions"], rows)
+            yield TextTable("", ["explanation", *(f"AUROC, {name}" for name in CALLED.values())], rows)
 
 
 def _best(scores: Mapping[str, Any], over: str) -> str | None:

@@ -35,6 +35,8 @@ JUDGED = "STGGradCAM"
 """The explainer that verdicts are about."""
 # Without "positions", which would count both again.
 OVER = {"nodes": "nodes", "frames": "frames"}
+CALLED = {**OVER, "positions": "nodes × frames"}
+"""What figure and table call nodes, frames and positions."""
 SIGN = (
     "Where something matters has no sign: gradients are ranked by magnitude, class activation maps by what is positive."
 )
@@ -87,7 +89,7 @@ class LocalisationStage(Stage[NoOptions]):
         """All scores with their intervals."""
         scores = results[self.name]["localisation"]
         if scores:
-            table = with_names(scores_table(_shown(scores) or {}))
+            table = with_names(scores_table(_shown(scores) or {}, CALLED))
             drawn = partial(
                 localisation,
                 baseline_explainers=[as_label(name) for name in (*BASELINE_EXPLAINERS, RANDOM)],
@@ -96,7 +98,7 @@ class LocalisationStage(Stage[NoOptions]):
             figures.add(
                 "",
                 f"Localisation against ground truth, {run.label}",
-                f"Scores over nodes, over frames, and over positions (node x frame) of {results[self.name]['samples']} "
+                f"Scores over nodes, over frames, and over nodes × frames of {results[self.name]['samples']} "
                 "test samples. The baseline explainers use no model; motion energy, random and the best are drawn. "
                 "Bars are 95% bootstrap intervals.",
                 drawn(table),
@@ -108,8 +110,7 @@ class LocalisationStage(Stage[NoOptions]):
         """All scores, and those of each class."""
         scores = {run.label: _shown(run.stages[self.name]["localisation"]) for run in runs}
         samples = {run.label: f"{count(run.stages[self.name].get('samples'))} test samples" for run in runs}
-        over = {"nodes": "nodes", "frames": "frames", "positions": "nodes × frames"}
-        words = scores_html(scores, over, samples, sign=SIGN)
+        words = scores_html(scores, CALLED, samples, sign=SIGN)
         return words + "".join(class_table(run.label, run.stages[self.name].get("by_class") or {}) for run in runs)
 
     def summary(self, runs: Sequence[RunResults]) -> Card | None:

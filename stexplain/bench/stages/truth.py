@@ -17,7 +17,6 @@ from stexplain.bench.shared.method_scores import problems_of
 from stexplain.bench.shared.samples import groups_of
 from stexplain.bench.shared.truth_rows import (
     BOUNDS,
-    TITLES,
     as_array,
     best_of,
     classes_found,
@@ -25,6 +24,7 @@ from stexplain.bench.shared.truth_rows import (
     kept_by_class,
     mean_of,
     name_of,
+    titles_of,
     told_by_absence,
 )
 from stexplain.bench.shared.truths import (
@@ -162,7 +162,7 @@ class TruthStage(Stage[Options]):
             falls = "its forecast rises" if all(forecasts) else "its margin falls, or its forecast rises,"
         words = paragraph(
             "Planted is where the classes or events of the data differ. Effect is what this model used of it: how far "
-            f"{falls} when a node in one of {self.options.windows} windows of time is replaced "
+            f"{falls} when a {shown[0].node} in one of {self.options.windows} windows of time is replaced "
             "by what the generator would have made without the cause. A region counts as used where that is above 5% "
             "of the sample's largest effect. Columns are AUROC (chance level 0.5), effect rank is Spearman's "
             "correlation with the effect within what was planted (chance level 0), inferences are passes through the "
@@ -182,7 +182,7 @@ class TruthStage(Stage[Options]):
             f"{run.label}: of the planted regions this model used {number(result['used'])}, measured on "
             f"{count(result['samples'])} {what}.",
             told_by_absence(result.get("same_without_cause") or {}),
-            f"Excluded, as no node is planted, or every one: {listed(result['left_out'])}."
+            f"Excluded, as no {run.node} is planted, or every one: {listed(result['left_out'])}."
             if result["left_out"]
             else "",
         )
@@ -205,7 +205,9 @@ class TruthStage(Stage[Options]):
             f"{run.label}: means over {count(result['samples'])} {run.units} (of effect "
             "positions with 95% interval); ★: the best of methods"
         )
-        return used + table(["method", "baseline", *TITLES.values(), "effect AP", "inferences"], body, caption=caption)
+        return used + table(
+            ["method", "baseline", *titles_of(run).values(), "effect AP", "inferences"], body, caption=caption
+        )
 
     def summary(self, runs: Sequence[RunResults]) -> Card | None:
         """Of which classes the nodes are found, by the paper's method and the best one."""
@@ -300,7 +302,7 @@ class TruthStage(Stage[Options]):
         result = run.stages[self.name]
         shares = {"planted regions used": result["used"]} if result["rows"] else {}
         return shares | {
-            f"{TITLES[score]}, {name_of(row)}": row["intervals"][score]
+            f"{titles_of(run)[score]}, {name_of(row)}": row["intervals"][score]
             for row in result["rows"] or []
             for score in SCORES
         }
@@ -315,8 +317,10 @@ class TruthStage(Stage[Options]):
             [name_of(row), *(digits(mean_of(row, name), 2) for name in names), f"{row['inferences']:.3g}"]
             for row in result["rows"]
         ]
-        title = f"{run.label}: truths, {result['samples']} samples; {result['used']['value']:.2f} of the planted used"
-        yield TextTable(title, ["method", *(TITLES[name] for name in names), "inferences"], body)
+        title = (
+            f"{run.label}: truths, {result['samples']} {run.units}; {result['used']['value']:.2f} of the planted used"
+        )
+        yield TextTable(title, ["method", *(titles_of(run)[name] for name in names), "inferences"], body)
 
 
 def _beside_gradient(run: RunResults, stage: str) -> Iterator[str]:

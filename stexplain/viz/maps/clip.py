@@ -256,6 +256,24 @@ def whole_frames(frames: Sequence[int]) -> dict[str, Any]:
     return {"format": "d", "tickMinStep": 1, **few}
 
 
+def lag_ticks(times: ArrayLike, most: int = 12) -> dict[str, Any]:
+    """Options of an axis of lags, written without their sign: ticks at observations alone, the last one among them.
+
+    Vega would set some between two observations, and one behind the last.
+
+    Args:
+        times: the lags up to 0, in order.
+        most: so many ticks at most.
+
+    Example:
+        >>> lag_ticks([-20, -15, -10, -5, 0], 3)
+        {'values': [-20.0, -10.0, 0.0], 'labelExpr': '-datum.value'}
+    """
+    array = np.asarray(times, np.float64)
+    step = -(-len(array) // most)
+    return {"values": array[::-1][::step][::-1].tolist(), "labelExpr": "-datum.value"}
+
+
 def why_dark(values: ArrayLike) -> str:
     """Why no value of a map is bright, where none is above zero; else empty.
 

@@ -13,7 +13,17 @@ from stexplain.checking import checked
 from stexplain.errors import InputError
 from stexplain.explainers.arguments import check_counts
 from stexplain.viz.maps.bodies import body_layers, body_table, trail_table
-from stexplain.viz.maps.clip import LAG_NAMES, TIME_TITLES, Clip, clip_of, evenly, time_text, whole_frames, why_dark
+from stexplain.viz.maps.clip import (
+    LAG_NAMES,
+    TIME_TITLES,
+    Clip,
+    clip_of,
+    evenly,
+    lag_ticks,
+    time_text,
+    whole_frames,
+    why_dark,
+)
 from stexplain.viz.names import said, which_sample
 from stexplain.viz.panel import Panel
 from stexplain.viz.playing import plays
@@ -172,7 +182,7 @@ def _interactive(clip: Clip, labels: int, trail: pd.DataFrame, width: int, heigh
     body = body.resolve_scale(size="independent")
     first, last = clip.time[frames[0]], clip.time[frames[-1]]
     scale = alt.Scale(domain=[first, last if last > first else first + 1], nice=False)
-    axis = alt.Axis(labelExpr="-datum.value") if clip.unit in LAG_NAMES else alt.Axis()
+    axis = alt.Axis(**lag_ticks(clip.time[frames])) if clip.unit in LAG_NAMES else alt.Axis()
     if clip.unit == "frame" and bool((clip.time == np.round(clip.time)).all()):
         axis = alt.Axis(**whole_frames([int(at) for at in clip.time[frames]]))
     x = alt.X("at:Q", title=TIME_TITLES[clip.unit], scale=scale, axis=axis)

@@ -16,7 +16,7 @@ from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.results.times import times_of
 from stexplain.viz.bands import Bands
 from stexplain.viz.columns import expect
-from stexplain.viz.maps.clip import LAG_NAMES, TIME_TITLES, time_text, whole_frames, why_dark
+from stexplain.viz.maps.clip import LAG_NAMES, TIME_TITLES, lag_ticks, time_text, whole_frames, why_dark
 from stexplain.viz.maps.road_network import how_to_read
 from stexplain.viz.names import grouped, ordered, said, which_sample
 from stexplain.viz.theme import MUTED, colour_legend, colour_scale, layered, literal, noted, rows, short, styled, titled
@@ -177,7 +177,7 @@ def _axis(e: Explanation, columns: list[int]) -> tuple[list[float], _Axis]:
     # A lag is the middle of its column, so that 0 stands below the last observation.
     first = float(times[0]) - (apart[0] / 2 if unit in LAG_NAMES else 0)
     edges = [round(first + float(apart[0]) * at, 9) for at in columns]
-    drawn = alt.Axis(labelExpr="-datum.value", grid=False) if unit in LAG_NAMES else alt.Axis(grid=False)
+    drawn = alt.Axis(**lag_ticks(times), grid=False) if unit in LAG_NAMES else alt.Axis(grid=False)
     return edges, _Axis(TIME_TITLES[unit], drawn, words)
 
 

@@ -86,7 +86,13 @@ window.stexplain = (() => {
         if (found.length && pen.measureText(longer).width <= width) found[found.length - 1] = longer;
         else found.push(word);
       }
-      return found;
+      // What is marked as written from right to left is marked in each of its lines.
+      let inside = false;
+      return found.map(line => {
+        const begun = inside;
+        for (const letter of line) inside = letter === "\u2068" || (inside && letter !== "\u2069");
+        return (begun ? "\u2068" : "") + line + (inside ? "\u2069" : "");
+      });
     });
     const titled = title => {
       if (typeof title === "string") return lines(title, "bold 16px sans-serif");
