@@ -89,7 +89,7 @@ def test_every_chart_of_a_forecast_calls_its_nodes_sensors_and_its_frames_times(
     records = read_json(finished / "results.json")["figures"]
     assert {figure["stage"] for figure in records} >= {"event_localisation", "forecast_masking", "events", "deletion"}
     for figure in records:
-        texts = written(read_json(finished / figure["json"])) + [figure["title"], figure["caption"]]
+        texts = [*written(read_json(finished / figure["json"])), figure["title"], figure["caption"]]
         named = {text for text in texts if re.search(r"\b(nodes?|frames?|joints?)\b(?!:)", text)}
         # Expressions of the drawing name its columns.
         assert not {text for text in named if "datum" not in text and " " in text}, figure["id"]

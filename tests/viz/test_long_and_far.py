@@ -1,6 +1,9 @@
 """Long names, long times, and sums that are far from all else: what a chart says stays plain."""
 
+import re
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from stexplain import viz
@@ -10,7 +13,7 @@ from stexplain.explainers.results.times import times_in_words
 from stexplain.graph import STGraph
 from stexplain.viz.names import labelled
 from stexplain.viz.page import page_of
-from tests.viz.drawing import drawn, words
+from tests.viz.drawing import drawn, marks, records, words
 
 WARDS = tuple(f"ward {number}" for number in range(4))
 GRAPH = STGraph(WARDS, [(0, 1), (1, 2), (2, 3)], positions=[[0, 0], [1, 0], [2, 0], [3, 0]])
@@ -97,3 +100,35 @@ def test_a_long_title_is_broken_before_it_makes_the_chart_wider_than_its_drawing
     assert isinstance(spec["title"]["text"], list)
     assert spec["description"].startswith(f"Contribution of each sensor and lag: {target}. ")
     assert f"<title>Contribution of each sensor and lag: {target}</title>" in page_of(spec)
+
+
+def test_nodes_far_from_zero_lie_where_they_lie():
+    # Metres on a map of a country, and degrees: five digits of them are no places.
+    values = np.abs(windows(300).values)
+    psi = pd.DataFrame(values[0, 0], columns=WARDS, index=["a", "b", "c"])
+    places = np.array([[0.0, 0.0], [110.0, 40.0], [190.0, -20.0], [310.0, 70.0]])
+
+    def drawn_at(offset, scale):
+        graph = STGraph(WARDS, [(0, 1), (1, 2), (2, 3)], positions=(places * scale + offset).tolist())
+        e = Explanation(values, np.ones((1, 1, 3), bool), WARDS, graph=graph)
+        charts = (viz.skeleton(e), viz.class_bodies(psi, graph))
+        texts = (str([mark.get("transform") for mark in marks(chart, "circle")]) for chart in charts)
+        return [[round(float(number), 1) for number in re.findall(r"[\d.]+", text)] for text in texts]
+
+    near = drawn_at([0.0, 0.0], 1.0)
+    assert all(near)
+    assert drawn_at([512_345.0, 4_480_123.0], 1.0) == near
+    assert drawn_at([-118.24371, 34.05223], 1e-5) == near
+
+
+def test_a_single_node_lies_in_the_middle_with_its_name_beside_it():
+    graph = STGraph(["a node"], [], positions=[[0.12573022, -0.13210486]])
+    e = Explanation(np.ones((1, 1, 3, 1)), np.ones((1, 1, 3), bool), ("a node",), graph=graph)
+    (row, *_) = records(viz.skeleton(e), "x", "y", "name_y")
+    assert row["x"] == row["y"] == [0.0]
+    assert row["name_y"][0] > 0
+
+
+def test_no_tick_names_a_frame_behind_the_last():
+    e = Explanation(np.ones((1, 1, 3, 4)), np.ones((1, 1, 3), bool), WARDS)
+    assert "'values': [0, 1, 2]}" in str(viz.timeline(e).to_dict()).replace("'tickMinStep': 1, ", "")

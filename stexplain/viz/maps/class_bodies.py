@@ -11,6 +11,7 @@ from stexplain.checking import checked
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.arguments import check_counts
 from stexplain.viz.maps.importance_map import class_table, of_each_class, shades
+from stexplain.viz.maps.layout import centred
 from stexplain.viz.names import labelled, ordered
 from stexplain.viz.panel import Panel
 from stexplain.viz.theme import (
@@ -83,7 +84,7 @@ def class_bodies(
     at = {graph.index(name): number for number, name in enumerate(nodes)}
     values = psi.loc[shown].to_numpy(np.float64)
     shade = shades(values, per_class)
-    points = np.asarray(graph.positions, np.float64)[[graph.index(name) for name in nodes]]
+    points = centred(np.asarray(graph.positions, np.float64)[[graph.index(name) for name in nodes]])
     panel = Panel.around(points, width=width, height=height)
     ends = np.asarray(graph.edges, np.int64).reshape(-1, 2)
     ends = np.array([[at[a], at[b]] for a, b in ends.tolist() if a in at and b in at], np.int64).reshape(-1, 2)

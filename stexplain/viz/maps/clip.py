@@ -15,6 +15,7 @@ from stexplain.errors import InputError
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.results.times import times_of
 from stexplain.viz.columns import expect
+from stexplain.viz.maps.layout import centred
 
 if TYPE_CHECKING:
     from stexplain.graph import STGraph
@@ -127,6 +128,7 @@ def clip_of(
     valid = valid & np.isfinite(points[..., 0]).any(axis=-1)
     if not valid.any():
         raise InputError("x: got no coordinates in valid frames, NaN alone; expected some. Pass those of this sample.")
+    points = centred(points, valid)
     time, unit = times_of(e)
     return Clip(
         values=values,

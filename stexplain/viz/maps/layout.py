@@ -21,6 +21,22 @@ def drawing_positions(graph: STGraph, seed: int) -> NDArray[np.float64]:
     return _layout(graph, seed).copy()
 
 
+def centred(points: NDArray[np.float64], valid: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
+    """Points ``[..., N, 2]`` about the middle of all that are drawn, where they lie far from zero; else as they are.
+
+    Charts keep five digits of them: of metres on a map, which begin in the millions, or of degrees these would be no
+    places any more.
+
+    Example:
+        >>> centred(np.array([[4480123.0, 0.0], [4480125.0, 1.0]])).tolist()
+        [[-1.0, 0.0], [1.0, 1.0]]
+    """
+    drawn = points if valid is None else points[valid]
+    low, high = (extreme(drawn.reshape(-1, 2), axis=0) for extreme in (np.nanmin, np.nanmax))
+    middle, half = (low + high) / 2, (high - low) / 2
+    return points - np.where(np.abs(middle) > 10 * half, middle, 0.0)
+
+
 # Charts of one graph are drawn again and again, and the layout of 2,000 nodes takes many seconds.
 @lru_cache(maxsize=16)
 def _layout(graph: STGraph, seed: int) -> NDArray[np.float64]:

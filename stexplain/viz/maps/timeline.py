@@ -171,7 +171,7 @@ def _axis(e: Explanation, columns: list[int]) -> tuple[list[float], _Axis]:
     if unit == "frame" or not len(apart) or not np.allclose(apart, apart[0]):
         words = [time_text(float(first), "frame") for first in columns[:-1]]
         return [float(at) for at in columns], _Axis(
-            TIME_TITLES["frame"], alt.Axis(**whole_frames(columns), grid=False), words
+            TIME_TITLES["frame"], alt.Axis(**whole_frames(columns[:-1]), grid=False), words
         )
     words = [time_text(float(times[first]), unit) for first in columns[:-1]]
     # A lag is the middle of its column, so that 0 stands below the last observation.
