@@ -55,6 +55,18 @@ def test_lags_are_counted_in_the_unit_that_people_count_them_in(seconds, unit, t
     assert roads["params"][0]["bind"]["name"] == f"{unit} "
 
 
+def test_lags_that_are_not_evenly_spaced_are_those_of_the_observations():
+    e = Explanation(
+        np.ones((1, 1, 4, 4)), np.ones((1, 1, 4), bool), WARDS, graph=GRAPH, time=[-1800, -900, -60, 0],
+        time_unit="s", measures="score",
+    )  # fmt: skip
+    said = {"30 min earlier", "15 min earlier", "1 min earlier", "last observation"}
+    for chart in (viz.lag_map(e), viz.road_network(e)):
+        times = {row.get("time", row.get("text")) for rows in chart.to_dict()["datasets"].values() for row in rows}
+        assert said <= times
+        assert "45 min earlier" not in times
+
+
 def test_a_repr_and_names_of_parts_have_the_same_unit():
     assert times_in_words(windows(86400)) == ("2 to 0 days earlier", "the last observation")
     first = windows(86400, np.array([[[[0.0], [1.0], [0.0]]]]), ("a",))

@@ -172,6 +172,7 @@ class ForecastMaskingStage(Stage[Options]):
                     measure="error",
                     unit=run.card.series.unit,
                     columns=3,
+                    node="sensor",
                     title="Forecast error under masking of sensors",
                 ),
             )

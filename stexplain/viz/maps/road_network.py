@@ -129,7 +129,9 @@ def lags_of(e: Explanation, minutes: float | None) -> "tuple[np.ndarray[tuple[in
     """
     steps = np.arange(1 - np.shape(e.values)[2], 1, dtype=np.float64)
     if minutes is None and e.time_unit == "s" and len(steps) > 1:
-        minutes = float(e.time[1] - e.time[0]) / 60
+        # Each by its own time: observations need not be evenly spaced.
+        times = np.asarray(e.time, np.float64)
+        return as_lags((times - times[-1]) / 60)
     if minutes is None:
         return steps, "step"
     if not minutes > 0:

@@ -28,6 +28,7 @@ def masking_curves(
     unit: str | None = None,
     chance: float | None = None,
     columns: int = 2,
+    node: str = "node",
     title: str = "Faithfulness: accuracy as nodes are masked",
 ) -> alt.FacetChart:
     """Draws accuracy, or forecast error, against masking: a panel per baseline, a line per set of nodes.
@@ -41,6 +42,7 @@ def masking_curves(
         unit: of the measure; by default it is a share in [0, 1].
         chance: chance level of the accuracy, drawn as a line.
         columns: panels per row.
+        node: what a node is, such as ``"joint"`` or ``"sensor"``.
         title: above the chart.
 
     Returns:
@@ -70,7 +72,7 @@ def masking_curves(
     others = [name for name in dict.fromkeys(table["set"]) if name not in SETS]
     lines = [*(SETS[name][0] for name in known), *others]
     colours = [SETS[name][1] for name in known] + list(CATEGORIES[2 : 2 + len(others)])
-    legend = alt.Legend(title="masked nodes", orient="top", symbolOpacity=1)
+    legend = alt.Legend(title=one_line(f"masked {node}s"), orient="top", symbolOpacity=1)
     colour = alt.Color(
         "line:N",
         scale=alt.Scale(domain=lines, range=colours),
@@ -85,7 +87,7 @@ def masking_curves(
         scale, axis = alt.Scale(zero=False, nice=True), alt.Axis(format="~g")
     y = alt.Y(f"{measure}:Q", title=words, scale=scale, axis=axis)
     tip = [
-        alt.Tooltip("line:N", title="masked nodes"),
+        alt.Tooltip("line:N", title=one_line(f"masked {node}s")),
         alt.Tooltip("masking:Q"),
         # Digits, not decimals: errors may be in a large unit, such as volts.
         *(alt.Tooltip(f"{name}:Q", format=".4~g") for name in (measure, "low", "high")),
@@ -112,7 +114,7 @@ def masking_curves(
         # Numbers below each panel; by default only the lowest row has them.
         .resolve_axis(x="independent")
     )
-    how = "An explanation is faithful where masking the highlighted nodes (orange-red) costs the most."
+    how = f"An explanation is faithful where masking the highlighted {node}s (orange-red) costs the most."
     return styled(
         chart, titled(title, how, "Bands: intervals." + (" Dotted: chance level." if chance is not None else ""))
     )
