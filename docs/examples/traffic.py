@@ -155,12 +155,27 @@ print(
 stx.viz.road_network(e, minutes=5, unit="mph", marked={"forecast": [sensor]})
 
 # %%
-# As a heat map of sensors and lags, the most important sensor on top. Its row is the one that matters: the next sensor
-# downstream, some half an hour before the last observation, and so an hour before the forecast. There traffic was faster than
-# usual, as it thins out behind an incident; the queue grows against the traffic and arrives here an hour later. So an
-# observation that was *fast* lowered the forecast (blue).
+# As a heat map of sensors and lags, the most important sensor on top. Orange observations raised the forecast, blue ones
+# lowered it; the last row sums all other sensors.
 
 stx.viz.lag_map(e, minutes=5, unit="mph", nodes=12, marked={"forecast": [sensor]})
+
+# %%
+# The three observations that lowered it most, the bluest cells of single sensors, beside what is usual at that time of day. One
+# above the usual was *fast*. Slowdowns on these roads begin so: behind an incident traffic thins out and runs faster than
+# usual, while the queue grows against the traffic and reaches the next sensor upstream later.
+
+lowered = pd.DataFrame(e.values[0, 0], columns=graph.nodes).stack().nsmallest(3)
+pd.DataFrame(
+    {
+        "sensor": name,
+        "minutes earlier": 5 * (11 - step),
+        "contribution (mph)": value,
+        "observed (mph)": float(one.x[0, 0, step, graph.index(name), 0]),
+        "usual (mph)": float(baseline[step, graph.index(name)]),
+    }
+    for (step, name), value in lowered.items()
+).round(1)
 
 # %%
 # Faithfulness
