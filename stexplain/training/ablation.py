@@ -60,10 +60,8 @@ class GraphAblation(Result):
     def _said(self) -> str:
         gain = self.gain
         unit = f" {self.with_graph.unit}" if self.with_graph.unit else ""
-        return (
-            f"{len(self.with_graph)} windows: the graph lowers the MAE by {gain.value:.3g}{unit} "
-            f"[{gain.low:.3g}, {gain.high:.3g}]"
-        )
+        within = f"(no interval: {gain.reason})" if gain.reason else f"[{gain.low:.3g}, {gain.high:.3g}]"
+        return f"{len(self.with_graph)} windows: the graph lowers the MAE by {gain.value:.3g}{unit} {within}"
 
     @property
     def gain(self) -> Interval:

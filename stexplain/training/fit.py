@@ -113,7 +113,9 @@ def fit(
 
     Each epoch goes through all samples in a new order, in ceil(n / batch) batches whose sizes differ by at most one.
     The model is trained in place; afterwards it is in eval mode and has `recipe` (and a classifier `class_names`), like
-    a loaded model. A forecaster whose scaler is not set gets that of the training split first.
+    a loaded model. A forecaster whose scaler is not set gets that of the training split first. What was frozen stays
+    so: parameters without `requires_grad`, and modules that were put in eval mode, such as batch norms. Of a model that
+    is in eval mode as a whole, as a loaded one is, these are the modules in which nothing requires a gradient.
 
     With `devices` > 1, one process per device is spawned (a script then needs ``if __name__ == "__main__":``). Under
     ``torchrun`` the processes that it started train together, on one machine or several (a process group that this call
@@ -148,7 +150,8 @@ def fit(
 
     Raises:
         InputError: if a split is empty, labels are out of range, classes, nodes or sizes are not the model's, the
-            recipe needs a validation split that was not given, or `out` holds the checkpoint of another training.
+            recipe needs a validation split that was not given, nothing of the model requires a gradient, or `out` holds
+            the checkpoint of another training.
         DataError: if the loss becomes NaN or infinite, no target is observed, or the checkpoint is broken.
 
     Example:
@@ -231,6 +234,11 @@ def _checked_job(
     if validation is None and (recipe.patience is not None or recipe.select == "best"):
         option = "patience" if recipe.patience is not None else 'select = "best"'
         raise InputError(f"validation: got None; expected a split, because the recipe has {option}. Give `validation`.")
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise InputError(
+            "model: got no parameter that requires a gradient; expected some to train. "
+            "model.requires_grad_() lets all of them be trained."
+        )
     if seed < 0 or devices < 1:
         raise InputError(f"seed, devices: got {seed} and {devices}; expected at least 0 and 1.")
     # The smallest batch of an epoch: a process without a sample would have no gradient, and no batch statistics.

@@ -21,6 +21,7 @@ from stexplain.errors import DataError
 from stexplain.heap import settled
 from stexplain.nn.normalisation import shared_statistics
 from stexplain.progress import Progress
+from stexplain.training.modes import kept_in_eval, to_train_mode
 from stexplain.training.schedules import make_optimizer, rate_at
 from stexplain.training.state import Epoch, TrainingState, load_state, save_state
 from stexplain.training.tasks import Task, Validation
@@ -74,7 +75,7 @@ def train_all(fabric: "Fabric", job: Job) -> TrainingState:
     """
     model, recipe = job.model, job.recipe
     wrapped, optimizer = fabric.setup(model, make_optimizer(recipe, model.parameters()))
-    state = TrainingState()
+    state, kept = TrainingState(), kept_in_eval(model)
     if job.path and job.path.is_file():
         state = load_state(job.path, model, optimizer, job.fingerprint)
         if len(state.epochs) < recipe.epochs and not state.stopped:
@@ -84,6 +85,7 @@ def train_all(fabric: "Fabric", job: Job) -> TrainingState:
     sharing = shared_statistics(model) if job.share_statistics and fabric.world_size > 1 else nullcontext()
     with torch.random.fork_rng(cuda), sharing, _Bar(job, state, job.progress and fabric.is_global_zero) as bar:
         while len(state.epochs) < recipe.epochs and not state.stopped:
+            to_train_mode(wrapped, kept)
             _train_epoch(fabric, job, wrapped, optimizer, state, bar)
             _finish_epoch(fabric, job, optimizer, state)
             if fabric.is_global_zero:
@@ -129,7 +131,6 @@ def _train_epoch(
 ) -> None:
     """Runs the remaining steps of one epoch."""
     epoch, recipe = len(state.epochs), job.recipe
-    model.train()
     began = saved = time.perf_counter()
     # A resumed epoch goes on from the time that it took before.
     before = state.seconds

@@ -119,7 +119,9 @@ def test_what_is_drawn_at_random_has_a_standard_error(kind):
     """All but random attribution, whose values estimate nothing."""
     e = explained(kind, small_model(), batch())
     drawn = "seed" in signature(kind).parameters and kind is not Random
-    assert (e.standard_error is not None) is drawn
+    # Of few draws there is none, and a note says so.
+    said = any(note.startswith("No standard error") for note in e.notes)
+    assert (e.standard_error is not None) is (drawn and not said)
     if e.standard_error is not None:
         assert e.standard_error.shape == e.values.shape
         assert (e.standard_error >= 0).all()

@@ -224,3 +224,52 @@ def test_a_trained_model_can_be_copied_and_pickled() -> None:
     model, _ = trained(recipe(epochs=1))
     assert_same(copy.deepcopy(model), model)
     assert_same(pickle.loads(pickle.dumps(model)), model)
+
+
+class Frozen(Probe):
+    """A probe whose batch norm was frozen, in one of the ways that people freeze it."""
+
+    def __init__(self, how: str) -> None:
+        super().__init__(3)
+        self.norm.running_mean.fill_(0.5)
+        if how == "statistics":
+            self.norm.eval()
+        if how == "in eval mode":
+            self.eval()
+        if how != "statistics":
+            self.norm.requires_grad_(False)
+        if how == "by train()":
+            self.train()
+
+    def train(self, mode: bool = True) -> "Frozen":
+        super().train(mode)
+        if not any(parameter.requires_grad for parameter in self.norm.parameters()) and mode:
+            self.norm.eval()
+        return self
+
+
+@pytest.mark.parametrize("how", ["statistics", "in eval mode", "by train()"])
+def test_what_was_frozen_stays_in_eval_mode(how: str) -> None:
+    """A frozen batch norm took the statistics of the training, since all of a model was set to train mode."""
+    model = Frozen(how)
+    modes: list[tuple[bool, bool]] = []
+    model.norm.register_forward_hook(lambda *_: modes.append((model.norm.training, model.dropout.training)))
+    before = copy.deepcopy(model.norm.state_dict())
+    trained(recipe(epochs=2), model=model, validation=StandInClips(6, seed=1, prefix="other"))
+    # Dropout draws in training, and not in validation; the norm is never in train mode.
+    assert {dropout for _, dropout in modes} == {True, False}
+    assert not any(norm for norm, _ in modes)
+    for name in ("running_mean", "running_var", "num_batches_tracked"):
+        torch.testing.assert_close(model.norm.state_dict()[name], before[name], rtol=0, atol=0)
+    assert not model.training
+
+
+def test_a_model_in_eval_mode_is_trained_like_any_other() -> None:
+    """Loaded models are in eval mode, and were not frozen by that."""
+    found, _ = trained(recipe(epochs=1), model=Probe(3).eval())
+    assert_same(found, trained(recipe(epochs=1))[0])
+
+
+def test_a_model_without_anything_to_train_is_refused() -> None:
+    with pytest.raises(InputError, match="model: got no parameter that requires a gradient"):
+        trained(recipe(epochs=1), model=Probe(3).requires_grad_(False))

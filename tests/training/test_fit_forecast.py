@@ -10,9 +10,10 @@ import torch
 from stexplain.data.scaler import Scaler
 from stexplain.data.series import WindowedSeries
 from stexplain.errors import DataError, InputError
+from stexplain.intervals.bootstrap import Interval
 from stexplain.nn.checkpoint import load_model, save_model
 from stexplain.nn.traffic import STGCNForecaster
-from stexplain.training import History, evaluate_forecast, fit, graph_ablation
+from stexplain.training import GraphAblation, History, evaluate_forecast, fit, graph_ablation
 from stexplain.training.fit import CHECKPOINT
 from stexplain.training.tasks import Forecasting, Validation
 from tests.training.roads import NODES, forecaster, network, recipe, series, speeds
@@ -210,3 +211,17 @@ def test_a_validation_that_is_no_number_ends_the_training() -> None:
     model.register_forward_hook(lambda module, _, output: output if module.training else output * torch.nan)
     with pytest.raises(DataError, match="validation: got forecasts that are NaN or infinite"):
         trained(recipe(select="best"), model=model)
+
+
+def test_an_ablation_of_few_windows_says_why_it_has_no_interval() -> None:
+    class Evaluated(list[int]):
+        unit = "mph"
+
+        def minus(self, other: object) -> Interval:
+            return Interval(0.25, np.nan, np.nan, "too few groups: 2")
+
+    few = Evaluated([0, 1])
+    ablation = GraphAblation.__new__(GraphAblation)
+    for name in ("with_graph", "without_graph"):
+        object.__setattr__(ablation, name, few)
+    assert "2 windows: the graph lowers the MAE by 0.25 mph (no interval: too few groups: 2)" in repr(ablation)

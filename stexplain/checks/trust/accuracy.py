@@ -144,7 +144,9 @@ class Accuracy:
     def _last_observation(self, masked: MaskedModel) -> NDArray[np.float64] | None:
         """Each node's last value at all horizons, in the labels' shape; none where the output's layout is not known.
 
-        Where the output has other units than the input it is a bad guess, and the mean is the better one.
+        A tensor does not say which of its channels is forecast: the one that is nearest to the labels is taken, which
+        makes the comparison harder for the model and never easier. Where the output has other units than the input it
+        is a bad guess, and the mean is the better one.
         """
         layout = getattr(self.target, "layout", None) or masked.output_info.layout
         if not isinstance(layout, Layout) or "n" not in layout.letters or masked.batch.x.shape[1] != 1:
@@ -152,7 +154,13 @@ class Accuracy:
         present, x = masked.observed[..., None], masked.batch.x
         frames = torch.arange(x.shape[2], device=x.device)[:, None, None]
         last = torch.where(present, frames, 0).amax(2, keepdim=True)
-        values = x.gather(2, last.expand(*x.shape[:2], 1, *x.shape[3:]))[..., :1]  # [B, 1, 1, N, 1]
+        values = x.gather(2, last.expand(*x.shape[:2], 1, *x.shape[3:]))  # [B, 1, 1, N, C]
+        found = [self._at_all_horizons(one, layout, masked) for one in values.split(1, dim=-1)]
+        guesses = [one for one in found if one is not None]
+        return min(guesses, key=lambda one: float(_errors(one, self.labels).mean()), default=None)
+
+    def _at_all_horizons(self, values: Tensor, layout: Layout, masked: MaskedModel) -> NDArray[np.float64] | None:
+        """Values of one channel, ``[B, 1, 1, N, 1]``, as forecasts in the labels' shape; none where they have none."""
         if self.labels.ndim == 1 and isinstance(self.target, Forecast):
             steps = values.expand(-1, -1, max(self.target.horizon), -1, -1)
             return np.asarray(self.target._score(steps, layout, masked.output_info).scores.cpu(), np.float64)

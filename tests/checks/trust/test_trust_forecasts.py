@@ -156,3 +156,25 @@ def test_a_forecaster_that_a_few_windows_alone_put_ahead_of_persistence_is_not_s
     assert ahead[0] > 2 * ahead[1] > 0
     assert check.passed is False
     assert "that of the last observation" in check.sentence
+
+
+@pytest.mark.parametrize("target", [TARGET, None])
+def test_the_last_observation_of_a_tensor_is_that_of_the_channel_which_is_forecast(target):
+    """Another channel came first, such as the time of day; persistence then beat "the last observation"."""
+    steps = np.random.default_rng(0).normal(size=(200, 6 + LAG, NODES)).cumsum(1)
+    x = torch.zeros(200, 6, NODES, 2)
+    x[..., 1] = torch.as_tensor(steps[:, :6])
+    y = steps[:, 6:] if target is None else steps[:, 6 + LAG - 1, 2]
+    model = LastOfChannel()
+    verdict = stx.trust(model, "InputGradient", x, labels=y, target=target or TARGET, inputs="b t n c")
+    check = verdict["accuracy"]
+    assert "that of the last observation" in check.sentence
+    assert not check.passed, check.sentence
+
+
+class LastOfChannel(nn.Module):
+    """The last observation of channel 1."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """x ``[B, T, N, C]`` to ``[B, H, N]``."""
+        return x[:, -1:, :, 1].repeat(1, LAG, 1)

@@ -26,7 +26,8 @@ class OwenValueSampling(ShapleyValueSampling):
 
     The values of a union's players sum to its own Shapley value among the unions: what a body part adds, and then which
     of its joints. Half of a limb is shown less often than with `ShapleyValueSampling`, so fewer of the bodies that the
-    model is given are torn apart.
+    model is given are torn apart. The default's two pairs of orders are too few for a standard error; ten orders have
+    one.
 
     Args:
         model: see `STGGradCAM`.

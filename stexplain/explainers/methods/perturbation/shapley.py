@@ -33,6 +33,7 @@ from stexplain.explainers.model.model_input import ModelInput
 from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.model.perturb import PerturbedInputs, with_baseline
 from stexplain.explainers.random_generator import own_generator
+from stexplain.intervals.units import FEWEST
 
 
 @checked_kept
@@ -51,10 +52,11 @@ class ShapleyValueSampling(Explainer):
     the seed and the players' names alone: they are the same for every sample, and players without an observation
     change nothing. Each order costs one forward pass of a sample less than there are players.
 
-    `Explanation.standard_error` is that of the mean over orders, as they are drawn independently; none where one is
-    drawn. Antithetic orders (Mitchell et al., "Sampling permutations for Shapley value estimation", JMLR 2022) come in
-    pairs, each followed by its reverse: who came early comes late. Errors of both partly cancel, and the pairs are what
-    is independent.
+    `Explanation.standard_error` is that of the mean over orders, as they are drawn independently. Antithetic orders
+    (Mitchell et al., "Sampling permutations for Shapley value estimation", JMLR 2022) come in pairs, each followed by
+    its reverse: who came early comes late. Errors of both partly cancel, and the pairs are what is independent. Fewer
+    than five orders, or pairs, show too little of how values vary, and such as are all alike by chance show nothing of
+    it: there is no standard error then, and a note says so.
 
     Args:
         model: see `STGGradCAM`.
@@ -139,7 +141,7 @@ class ShapleyValueSampling(Explainer):
         # A region without an observation that counts in any sample is no player: it could only add zero.
         players = regions.observation_counts(counting).any(0).nonzero()[:, 0]
         baseline = with_baseline(self, model_input, self.baseline)
-        orders = self._orders(list(groups), regions, players, unions)(len(players), self.orders)
+        orders = list(self._orders(list(groups), regions, players, unions)(len(players), self.orders))
         scores, samples = masked_scores(perturbed, baseline, regions, players), len(perturbed.x)
         with torch.no_grad():
             hidden = scores(perturbed.x.new_zeros(samples, len(players)))
@@ -153,21 +155,34 @@ class ShapleyValueSampling(Explainer):
             return regions.to_positions(of_players / counts.clamp(min=1)) * present
 
         values, by_channel, reduce = with_channels(spread(drawn.mean(0)), signals, channels, separate=self.per_channel)
-        error = self._standard_error(drawn, len(signals) if self.per_channel else 1, regions)
-        if error is not None:
-            error = spread(error)
+        notes = self._no_standard_error(orders)
+        error = None if notes else spread(self._standard_error(drawn, len(signals) if self.per_channel else 1, regions))
+        if error is not None and self.per_channel:
             # That of a sum over channels stands at the first of them.
-            error = error.view(*values.shape, channels).sum(-1) if self.per_channel else error
-        return Maps(values, perturbed.scores_of_samples, channels=by_channel, reduce=reduce, standard_error=error)
+            error = error.view(*values.shape, channels).sum(-1)
+        known = perturbed.scores_of_samples
+        return Maps(values, known, channels=by_channel, reduce=reduce, notes=notes, standard_error=error)
 
-    def _standard_error(self, drawn: Tensor, signals: int, regions: Regions) -> Tensor | None:
-        """Of players' mean contributions over orders ``[orders, B, M * G * W]``, ``[B, M * G * W]``; of one none.
+    def _no_standard_error(self, orders: list[list[int]]) -> tuple[str, ...]:
+        """Why the orders that were drawn have no standard error; empty where they have one."""
+        each, what = (2, "pairs of orders") if self.antithetic else (1, "orders")
+        count = len(orders) // each
+        if count < FEWEST:
+            return (
+                f"No standard error: {count} independent {what} of {FEWEST} that show how values vary; "
+                f"give orders={FEWEST * each} or more.",
+            )
+        # All alike by chance, where others exist: one order of one player, and one pair of two, are all there are.
+        if len(orders[0]) > each and len({tuple(order) for order in orders}) == each:
+            return (f"No standard error: all {count} {what} are alike by chance; give more orders.",)
+        return ()
+
+    def _standard_error(self, drawn: Tensor, signals: int, regions: Regions) -> Tensor:
+        """Of players' mean contributions over orders ``[orders, B, M * G * W]``, ``[B, M * G * W]``.
 
         Where each of several signals plays by itself, of their sum, at the first of them; the others have zero.
         """
         independent = drawn.view(-1, 2, *drawn.shape[1:]).mean(1) if self.antithetic else drawn
-        if len(independent) < 2:
-            return None
         instances, groups, windows = regions.shape
         together = independent.view(*independent.shape[:2], instances, groups // signals, signals, windows).sum(4)
         error = drawn.new_zeros(*together.shape[1:4], signals, windows)

@@ -111,7 +111,7 @@ def observed_twice(
         tried = plan.one_after_another(model_input.sizes["b"]) if one_by_one else plan
         for double in [True, False] if exact else [False]:
             try:
-                with _runner(caller, double) as runner, OpenReLU() if open_relu else nullcontext():
+                with runner_of(caller, exact=double) as runner, OpenReLU() if open_relu else nullcontext():
                     return _observed(runner, model_input, collect, tried, double)
             except Exception as error:  # whatever a foreign model raises
                 errors.append(error)
@@ -165,7 +165,7 @@ def _observed(
     gathered = []
     for run in runs:
         with collect(_model_of(runner)) as one_pass:
-            _run(runner, _as_double(run) if exact else run)
+            _run(runner, as_double(run) if exact else run)
         gathered.append(one_pass)
     return Observed(plan, gathered[0], tuple(gathered[1:]), plan.samples * len(runs))
 
@@ -190,8 +190,13 @@ def _fullest(model_input: ModelInput) -> int:
 
 
 @contextmanager
-def _runner(caller: ModelCaller, exact: bool) -> Iterator[ModelCaller]:
-    """A caller of a copy of the model, in float64 where `exact`; of the model itself where it cannot be copied."""
+def runner_of(caller: ModelCaller, *, exact: bool) -> Iterator[ModelCaller]:
+    """A caller of a copy of the model, in float64 where `exact`; of the model itself where it cannot be copied.
+
+    Args:
+        caller: of the model.
+        exact: whether in float64: a model that cannot be copied then raises what it raises.
+    """
     runner = copy.copy(caller)
     model = _model_of(caller)
     before = [(vars(module), dict(vars(module))) for module in model.modules()]
@@ -216,7 +221,8 @@ def _runner(caller: ModelCaller, exact: bool) -> Iterator[ModelCaller]:
         yield runner
 
 
-def _as_double(model_input: ModelInput) -> ModelInput:
+def as_double(model_input: ModelInput) -> ModelInput:
+    """The same with signals and further arguments in float64."""
     return replace(
         model_input,
         x=_doubled(model_input.x),

@@ -204,9 +204,9 @@ def test_antithetic_orders_come_in_pairs_of_which_the_error_is():
         return v[:, 0] * v[:, 1]
 
     x = one_frame(1.0, 1.0, 1.0)
-    with ShapleyValueSampling(nn.Flatten(), orders=4, antithetic=True) as explain:
+    with ShapleyValueSampling(nn.Flatten(), orders=10, antithetic=True) as explain:
         drawn = list(
-            explain._orders(["a", "b", "c"], Regions([[0], [1], [2]], {"m": 1, "t": 1, "n": 3}), torch.arange(3))(3, 4)
+            explain._orders(["a", "b", "c"], Regions([[0], [1], [2]], {"m": 1, "t": 1, "n": 3}), torch.arange(3))(3, 10)
         )
         e = explain(x, target=game(pair))
     assert drawn[0] == drawn[1][::-1]
@@ -218,6 +218,38 @@ def test_antithetic_orders_come_in_pairs_of_which_the_error_is():
         assert explain(x, target=game(pair)).standard_error is None
     with pytest.raises(InputError, match="orders: got 5; expected an even number"):
         ShapleyValueSampling(nn.Flatten(), orders=5, antithetic=True)
+
+
+def late(v):
+    """Three players, of whom a and b count together, and more before c than after it."""
+    return v[:, 0] * v[:, 1] * (1 + v[:, 2])
+
+
+def test_too_few_orders_and_orders_that_are_alike_by_chance_have_no_standard_error():
+    """Pairs that coincide gave an error of zero for a value that was wrong."""
+    x, fewest = one_frame(1.0, 1.0, 1.0), {True: 10, False: 5}
+    for antithetic, orders in fewest.items():
+        for few in (orders - 1 - antithetic, orders):
+            with ShapleyValueSampling(nn.Flatten(), orders=few, antithetic=antithetic, seed=1) as explain:
+                e = explain(x, target=game(late))
+            assert (e.standard_error is None) is (few < orders)
+            found = [note for note in e.notes if note.startswith("No standard error")]
+            assert len(found) == (few < orders)
+            assert all(f"give orders={orders} or more" in note for note in found)
+    exact, alike = np.array([5 / 6, 5 / 6, 1 / 3]), 0
+    for seed in range(120):
+        with ShapleyValueSampling(nn.Flatten(), orders=10, antithetic=True, seed=seed) as explain:
+            e = explain(x, target=game(late))
+        if e.standard_error is None:
+            assert "alike by chance" in e.notes[0]
+            alike += 1
+        elif not e.standard_error.any():
+            raise AssertionError((e.values.flatten(), exact, seed))
+    assert alike
+    # One player, and a pair of orders of two, leave nothing to chance.
+    with ShapleyValueSampling(nn.Flatten(), orders=10, antithetic=True) as explain:
+        e = explain(one_frame(1.0, 1.0), target=game(lambda v: v[:, 0] * v[:, 1]))
+    assert (e.values.flatten().tolist(), e.standard_error.flatten().tolist()) == ([0.5, 0.5], [0.0, 0.0])
 
 
 def test_the_error_of_channels_is_that_of_their_sum():
