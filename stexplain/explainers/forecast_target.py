@@ -97,10 +97,14 @@ class Forecast(Target):
                     f"target is a forecast; expected a class, as the model has {len(info.classes)} classes. "
                     f"Give Predicted() or Class({info.classes[0]!r})."
                 )
+            # Several numbers for each forecast, such as quantiles, are channels.
+            several = output.ndim == 4 and output.shape[-1] > 1
+            how = "layout='b t n c', channel=0" if several else "layout='b t n'"
             raise InputError(
                 f"the layout of the model's output of shape {tuple(output.shape)} is not known, and sizes do not "
-                "tell it. Give it, such as Forecast(node, horizon, layout='b t n'), where t is the horizon. "
-                "Of logits, give Class(...) or Predicted() as target."
+                f"tell it. Give it, such as Forecast(node, horizon, {how}), where t is the horizon"
+                f"{' and c are channels, such as quantiles' if several else ''}. Of logits, give Class(...) or "
+                "Predicted() as target."
             )
         return layout
 

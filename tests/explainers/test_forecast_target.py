@@ -126,3 +126,12 @@ def test_an_output_of_several_instances_is_not_read_by_halves():
         with pytest.raises(InputError, match="2 instances, of which this target reads one"):
             target.score(two, INFO)
         assert target.score(two[:, :1], INFO).scores.tolist() == entries((1, 0, 0))
+
+
+def test_quantiles_are_channels_of_which_one_is_given():
+    """The layout that was advised had an axis less than the output."""
+    output = torch.arange(2 * 3 * 4 * 3.0).view(2, 3, 4, 3)
+    with pytest.raises(InputError, match="layout='b t n c', channel=0"):
+        Forecast(1, horizon=2)(output)
+    found = Forecast(1, horizon=2, layout="b t n c", channel=0)(output)
+    assert found.tolist() == output[:, 1, 1, 0].tolist()

@@ -191,6 +191,13 @@ class ModelOutput:
         shape = f"the model's output has shape {tuple(tensor.shape)} for {self.samples} samples"
         if path in self.axes.mixed and any(size % self.samples == 0 for size in tensor.shape):
             return f"{shape}, none of whose axes follows them. {MIXED}"
+        # A loss, say, before the logits.
+        others = [one[0] for one in tensors_in(self.raw) if one != path and len(one) == 1]
+        if others and self.which is None:
+            return (
+                f"{shape}; expected an axis with an entry per sample. It returned {shapes_of(self.raw)}: say which one "
+                f"is meant, such as output={others[0]!r}."
+            )
         return f"{shape}; expected an axis with an entry per sample. Is the layout of the input right?"
 
     def rows(self, start: int, stop: int) -> "ModelOutput":

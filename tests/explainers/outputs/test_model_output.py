@@ -74,6 +74,10 @@ def test_what_mixes_samples_has_no_axis_but_for_a_single_one():
         _ = ModelOutput(torch.zeros(4, 2), 3, mixed).tensor
     with pytest.raises(InputError, match="expected an axis with an entry per sample"):
         _ = ModelOutput(torch.zeros(4, 2), 3).tensor
+    # A loss that comes before the logits has none: which one is meant must be said.
+    with pytest.raises(InputError, match=r"shape \(\) for 3 samples.*say which one is meant, such as output=1\.$"):
+        _ = ModelOutput((torch.zeros(()), torch.zeros(3, 2)), 3).tensor
+    assert ModelOutput((torch.zeros(()), torch.zeros(3, 2)), 3, which=1).tensor.shape == (3, 2)
     # A single sample's output may have no axis for it.
     assert ModelOutput(torch.zeros(4, 2), 1).tensor.shape == (1, 4, 2)
 
