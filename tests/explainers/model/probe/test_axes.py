@@ -107,6 +107,17 @@ def test_what_does_not_depend_on_the_input_or_mixes_samples_is_said():
     assert "samples influence each other" in axes.why
 
 
+def test_the_shape_is_that_of_a_pass():
+    """Of all copies at once; or of a batch of three, of which each copy in turn is the first sample."""
+    plan, copies = plan_and_copies()
+    assert tensor_axes(*copies, plan).shape == (len(plan.changes), 2, 12, 5, 4)
+    assert tensor_axes(copies[0], copies[0], plan).shape == (len(plan.changes), 2, 12, 5, 4)
+    others = signals(2, 2, 12, 5, 4).double().expand(len(plan.changes), 2, 2, 12, 5, 4)
+    passes = [torch.cat([each[:, None], others], 1) for each in copies]
+    axes = tensor_axes(*passes, plan.one_after_another(3))
+    assert (axes.shape, axes.layout.pattern) == ((3, 2, 12, 5, 4), "b m t n c")
+
+
 def test_two_axes_that_follow_the_nodes_are_not_guessed():
     plan, copies = plan_and_copies(m=1)
     pairs = [torch.einsum("bmtuc,bmtvc->btuv", each, each) for each in copies]
