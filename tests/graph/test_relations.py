@@ -217,3 +217,19 @@ def test_relations_are_immutable_and_complete():
         Relations(("a",), (np.zeros(1, np.int64),) * 2, (), ())
     with pytest.raises(InputError, match=r"relation 'a': got \(2,\) sources"):
         Relations(("a",), (np.zeros(2, np.int64),), (np.zeros(2, np.int64),), (np.zeros(3),))
+
+
+@pytest.mark.parametrize(
+    ("hops", "names"),
+    [
+        (1, ("root", "centripetal", "centrifugal")),
+        (2, ("root", "centripetal 1", "centrifugal 1", "centripetal 2", "centrifugal 2")),
+    ],
+)
+def test_relations_of_several_hops_are_named_by_their_hop(hops, names):
+    path = STGraph("abc", [(0, 1), (1, 2)], center="a")
+    relations = path.relations("spatial", max_hop=hops)
+    assert relations.names == names
+    if hops == 2:
+        assert list(zip(relations.source[3].tolist(), relations.target[3].tolist(), strict=True)) == [(2, 0)]
+        assert list(zip(relations.source[4].tolist(), relations.target[4].tolist(), strict=True)) == [(0, 2)]

@@ -244,3 +244,20 @@ def test_what_is_given_comes_to_the_type_of_the_model(dtype):
     # The caller's own graph of gradients is left out.
     own = torch.ones(1, requires_grad=True) * 2
     assert not to_model(own, torch.device("cpu"), dtype).requires_grad
+
+
+def test_numbers_that_count_are_those_of_all_copies_and_of_the_rows():
+    """Of three samples of five nodes; a number whose name counts nothing, and a truth value, stay."""
+    given = {
+        "ptr": torch.arange(0, 16, 5), "num_graphs": 3, "batch_size": 3, "num_nodes": 15, "size": 7, "steps": 3,
+        "batch_first": True,
+    }  # fmt: skip
+    sizes = {"b": 3, "m": 1, "t": 4, "n": 5}
+    expected = {"size": 7, "steps": 3, "batch_first": True}
+    for found, samples in (
+        (repeat_shared(given, 4, sizes, Way.ONE_GRAPH), 12),
+        (cut_shared(given, slice(1, 3), sizes, Way.ONE_GRAPH), 2),
+    ):
+        assert found.pop("ptr").tolist() == list(range(0, 5 * samples + 1, 5))
+        assert found == expected | {"num_graphs": samples, "batch_size": samples, "num_nodes": 5 * samples}
+        assert found["batch_first"] is True
