@@ -20,7 +20,7 @@ from stexplain.checking.notices import PACKAGE
 from stexplain.checking.notices import SaidOnce as SaidOnce
 from stexplain.checking.notices import warn_caller as warn_caller
 from stexplain.checking.origin import raised_by_caller
-from stexplain.checking.signatures import shown_signature
+from stexplain.checking.signatures import shown_signature as _shown_signature
 from stexplain.checking.unknown import unfit_call
 from stexplain.checking.words import misfit, parts_of, shown
 from stexplain.errors import InputError, StexplainError
@@ -152,7 +152,7 @@ def _checked_function(function: Any) -> Any:
             raise
 
     call.__dict__["__checked__"] = True
-    call.__dict__["__signature__"] = shown_signature(function)
+    call.__dict__["__signature__"] = _shown_signature(function)
     return call
 
 
