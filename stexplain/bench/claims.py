@@ -9,7 +9,8 @@ from scipy.stats import ttest_1samp
 
 from stexplain.bench.html import listed
 from stexplain.bench.wording import in_words
-from stexplain.metrics.comparison.permutation import corrected_p_values, sign_flip_test
+from stexplain.intervals.groups import group_codes
+from stexplain.metrics.comparison.permutation import corrected_p_values, sign_flip_test, smallest_p
 
 LEVEL = 0.05
 """Significance level of corrected p values."""
@@ -49,11 +50,13 @@ class PairedTest(TypedDict):
         against: what is compared with.
         difference: the mean difference, positive where the claim is right.
         p: of no difference; none where there was nothing to test.
+        units: how many independent units were tested, samples or groups of them; of several trainings the fewest.
     """
 
     against: str
     difference: float
     p: float | None
+    units: NotRequired[int]
 
 
 class Claim(NamedTuple):
@@ -83,7 +86,7 @@ def paired_test(against: str, differences: ArrayLike, groups: Any = None, *, see
 
     Example:
         >>> paired_test("chance", [1.0, 2.0, 3.0])
-        {'against': 'chance', 'difference': 2.0, 'p': 0.25}
+        {'against': 'chance', 'difference': 2.0, 'p': 0.25, 'units': 3}
         >>> paired_test("chance", [1.0, 2.0, 3.0], groups=["a", "a", "b"])["p"]
         0.5
     """
@@ -92,7 +95,8 @@ def paired_test(against: str, differences: ArrayLike, groups: Any = None, *, see
     if not known.any():
         return {"against": against, "difference": 0.0, "p": None}
     p = float(sign_flip_test(values, groups=groups, seed=seed)[0])
-    return {"against": against, "difference": float(values[known].mean()), "p": p}
+    units = len(np.unique(group_codes(groups, len(values))[known]))
+    return {"against": against, "difference": float(values[known].mean()), "p": p, "units": units}
 
 
 def over_trainings(tests: Sequence[PairedTest]) -> PairedTest:
@@ -112,9 +116,12 @@ def over_trainings(tests: Sequence[PairedTest]) -> PairedTest:
     if len(tests) == 1:
         return tests[0]
     means = np.array([test["difference"] for test in tests])
-    mean, against = float(means.mean()), tests[0]["against"]
+    mean = float(means.mean())
+    found: PairedTest = {"against": tests[0]["against"], "difference": mean, "p": None}
+    if known := [test["units"] for test in tests if "units" in test]:
+        found["units"] = min(known)
     if any(test["p"] is None for test in tests):
-        return {"against": against, "difference": mean, "p": None}
+        return found
     by_samples = [test["p"] if test["difference"] * mean > 0 else 1.0 for test in tests]
     # Of equal differences the t statistic is infinite, or undefined where all are zero.
     if np.ptp(means) <= 1e-12 * np.abs(means).max():
@@ -122,7 +129,7 @@ def over_trainings(tests: Sequence[PairedTest]) -> PairedTest:
     else:
         by_training = float(ttest_1samp(means, 0.0).pvalue)
     p = max(by_training, min(1.0, 2 * float(np.median(np.array(by_samples, np.float64)))))
-    return {"against": against, "difference": mean, "p": p}
+    return {**found, "p": p}
 
 
 def combined(by_training: Sequence[Sequence[PairedTest]]) -> list[PairedTest]:
@@ -136,10 +143,10 @@ def combined(by_training: Sequence[Sequence[PairedTest]]) -> list[PairedTest]:
 
 
 def judge(claims: Sequence[Claim]) -> list[tuple[str, Outcome]]:
-    """What the tests say of all claims of a report, corrected over all of them by Holm's method.
+    """What the tests say of all claims of a report, corrected over all of their tests; see `corrected`.
 
-    A claim that all of several things are beaten is right where its largest p is small: one hypothesis for the
-    correction. Which of them are beaten, or win, where it is not, is decided by corrected p values of all single tests.
+    A claim that all of several things are beaten is right where its largest p is small, and counts as one. Which of
+    them are beaten, or win, where it is not, is decided by the same corrected p values.
 
     Example:
         >>> words = lambda signs: (f"signs {list(signs)}", "supported" if min(signs) > 0 else "inconclusive")
@@ -147,7 +154,30 @@ def judge(claims: Sequence[Claim]) -> list[tuple[str, Outcome]]:
         [('signs [1]', 'supported')]
     """
     judged = [claim.words(signs) for claim, signs in zip(claims, signs_of(claims), strict=True)]
-    return [(in_words(text), outcome) for text, outcome in judged]
+    count = sum(len(_hypotheses(claim)) for claim in claims)
+    return [
+        (in_words(text + _too_few_units(claim, count)), outcome)
+        for claim, (text, outcome) in zip(claims, judged, strict=True)
+    ]
+
+
+def _too_few_units(claim: Claim, claims: int) -> str:
+    """What to add where the tests of a claim could not have shown anything, whatever the differences.
+
+    Args:
+        claim: its tests may know of how many units they are.
+        claims: how many the correction is over.
+    """
+    fewest = min((test["units"] for test in claim.tests if test.get("units")), default=None)
+    if fewest is None or (least := smallest_p(fewest)) * claims <= LEVEL:
+        return ""
+    units = f"{fewest} independent unit{'s' if fewest != 1 else ''}"
+    if least > LEVEL:
+        return f" No test of {units} has a p below {least:.2g}: it cannot show a difference, whatever the size."
+    return (
+        f" No test of {units} has a p below {least:.2g}, which the correction over {claims} claims may raise above "
+        f"{LEVEL:g}: it can hardly show a difference."
+    )
 
 
 def briefs(claims: Sequence[Claim]) -> list[dict[str, str]]:
@@ -164,43 +194,71 @@ def briefs(claims: Sequence[Claim]) -> list[dict[str, str]]:
 
 def signs_of(claims: Sequence[Claim]) -> list[list[int]]:
     """What every test says, corrected over all claims: 1 better, -1 worse, 0 undecided."""
-    found = []
-    for claim, (p_single, p_whole) in zip(claims, corrected(claims), strict=True):
-        if claim.together and len(p_whole) and p_whole[0] <= LEVEL:
-            found.append([1] * len(claim.tests))
-            continue
-        pairs = zip(claim.tests, p_single, strict=True)
-        found.append([int(np.sign(test["difference"])) if p <= LEVEL else 0 for test, p in pairs])
-    return found
+    return [
+        [int(np.sign(test["difference"])) if p <= LEVEL else 0 for test, p in zip(claim.tests, p_single, strict=True)]
+        for claim, (p_single, _) in zip(claims, corrected(claims), strict=True)
+    ]
 
 
 def corrected(claims: Sequence[Claim]) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
     """The p values of every claim, corrected over all: of its single tests, and of its hypotheses, see `judge`.
 
+    All tests of a report are one family. With m claims, of which r have all of their tests below their level, a
+    claim's level is ``0.05 / (m - r)`` (Holm 1979), and within a claim the level of its tests follows Hochberg (1988):
+    all are below it where the largest p is, else the smallest p counts as often as there are tests. The probability of
+    any false word in a report is then at most 0.05: as long as no claim with a true null hypothesis has all of its
+    tests below its level, each of these claims has no more than its share of 0.05.
+
     NaN for a test that was not made.
+
+    Example:
+        >>> test, words = paired_test("a", [1.0] * 8), lambda signs: ("", "supported")
+        >>> one, several = corrected([Claim([test], words), Claim([test] * 3, words)])
+        >>> test["p"], one[0].tolist(), several[0].tolist(), several[1].tolist()
+        (0.0078125, [0.015625], [0.015625, 0.015625, 0.015625], [0.015625])
     """
-    single = _corrected([test["p"] for claim in claims for test in claim.tests])
-    whole = _corrected([p for claim in claims for p in _hypotheses(claim)])
-    found, start, first = [], 0, 0
+    units = [unit for claim in claims for unit in _hypotheses(claim)]
+    # A claim with a test that was not made never has all of its tests below a level.
+    largest = [max(1.0 if test["p"] is None else test["p"] for test in unit) for unit in units]
+    whole = corrected_p_values(largest, "holm")
+    done = np.concatenate([[0.0], np.sort(whole)[:-1]])  # below which level r claims are done
+    left = np.arange(len(units), 0, -1)  # m - r
+    single = []
+    for unit in units:
+        p = _hochberg([test["p"] for test in unit])
+        # The smallest level at which so many claims are done that those left leave enough for this test.
+        levels = np.maximum(done, left * p[:, None]).min(axis=1, initial=np.inf)
+        single.append(np.where(np.isnan(p), np.nan, np.minimum(levels, 1.0)))
+    # That all are beaten is shown only where each is (Berger 1982).
+    beaten = [all(test["difference"] > 0 for test in unit) for unit in units]
+    found, first = [], 0
     for claim in claims:
-        tests, count = len(claim.tests), len(_hypotheses(claim))
-        found.append((single[start : start + tests], whole[first : first + count]))
-        start, first = start + tests, first + count
+        count = len(_hypotheses(claim))
+        own = slice(first, first + count)
+        of_claim = np.where(beaten[own], whole[own], 1.0) if claim.together else np.concatenate(single[own] or [[]])
+        found.append((np.concatenate(single[own] or [[]]), of_claim))
+        first += count
     return found
 
 
-def _hypotheses(claim: Claim) -> list[float | None]:
+def _hypotheses(claim: Claim) -> list[Sequence[PairedTest]]:
+    """The tests of a claim that are decided together, or each by itself."""
     if not claim.together:
-        return [test["p"] for test in claim.tests]
-    if not claim.tests:
-        return []
-    # The union of its null hypotheses is rejected only where each is (Berger 1982).
-    return [max(1.0 if test["p"] is None or test["difference"] <= 0 else test["p"] for test in claim.tests)]
+        return [[test] for test in claim.tests]
+    return [claim.tests] if claim.tests else []
 
 
-def _corrected(p: Sequence[float | None]) -> NDArray[np.float64]:
-    # A test that was not made decides nothing: NaN is not below the level.
-    return corrected_p_values(np.array([np.nan if value is None else value for value in p], np.float64), "holm")
+def _hochberg(p: Sequence[float | None]) -> NDArray[np.float64]:
+    """P values of one claim corrected over its tests, step by step from the largest; NaN where there was no test.
+
+    It takes the tests to depend on each other positively, if at all. Those of a claim do: each compares the same scores
+    with something else.
+    """
+    values = np.array([np.nan if value is None else value for value in p], np.float64)
+    order = np.argsort(-values, kind="stable")  # NaN last
+    made = int((~np.isnan(values)).sum())
+    values[order[:made]] = np.minimum.accumulate(np.arange(1, made + 1) * values[order[:made]])
+    return values
 
 
 BETTER = ("better than", "not shown to be better than", "worse than")
@@ -233,7 +291,7 @@ def hardest(tests: Sequence[PairedTest]) -> PairedTest:
     Example:
         >>> tests = [paired_test("a", [1.0, 1.0, 1.0]), paired_test("b", [-1.0, -0.5])]
         >>> hardest(tests)
-        {'against': 'b', 'difference': -0.75, 'p': 1.0}
+        {'against': 'b', 'difference': -0.75, 'p': 1.0, 'units': 2}
     """
 
     def evidence(test: PairedTest) -> tuple[float, float]:

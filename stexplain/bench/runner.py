@@ -276,6 +276,7 @@ def _tests_table(results: Mapping[str, Any], stages: Sequence[Stage[Any]]) -> Ma
             # Of a claim about several things, each is a finding of its own, and what it is about stands here.
             "about" if not claim.together else "against": test["against"],
             "difference": test["difference"],
+            "units": test.get("units"),
             "p": test["p"],
             "p_corrected": p,
             "p_of_claim": p_whole[0] if claim.together else p_whole[place],
@@ -285,8 +286,10 @@ def _tests_table(results: Mapping[str, Any], stages: Sequence[Stage[Any]]) -> Ma
         )
         for place, (test, p) in enumerate(zip(claim.tests, p_single, strict=True))
     ]
-    title = "Tests behind the verdicts, in their order; p values corrected over all of this report (Holm)"
-    columns = ["claim", "run", "stage", "about", "against", "difference", "p", "p_corrected", "p_of_claim"]
+    title = (
+        "Tests behind the verdicts, in their order; p corrected over all of this report (Holm, within claims Hochberg)"
+    )
+    columns = ["claim", "run", "stage", "about", "against", "difference", "units", "p", "p_corrected", "p_of_claim"]
     return {"tests": Table(title, pd.DataFrame(rows, columns=columns), "%.4g")} if rows else {}
 
 

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from scipy.stats import ttest_1samp
+from scipy.stats import norm, ttest_1samp
 
-from stexplain.bench.claims import Claim, combined, hardest, judge, over_trainings, paired_test, relation
+from stexplain.bench.claims import Claim, combined, corrected, hardest, judge, over_trainings, paired_test, relation
+from stexplain.bench.shared.baseline_tests import must_beat
 
 
 def paired(against, difference, p):
@@ -65,6 +66,84 @@ def test_a_claim_against_several_things_is_one_claim():
     assert [outcome for _, outcome in judge(several)] == ["supported"] * 2
     apart = [claim(*(paired(name, 0.1, 0.02) for name in "abc"), together=False) for _ in range(2)]
     assert [outcome for _, outcome in judge(apart)] == ["inconclusive"] * 2
+
+
+def decided_at(level, claims):
+    """Which tests are significant at a level, by the definition: claims one after another, each by Hochberg."""
+    done, found = set(), set()
+    while True:
+        own = level / (len(claims) - len(done)) if len(done) < len(claims) else level
+        for number, p in enumerate(claims):
+            if number in done:
+                continue
+            # Hochberg: the largest j with p_(j) <= level / (n - j + 1); it and all smaller ones are rejected.
+            order = np.argsort(p)
+            passing = [j for j in range(len(p)) if p[order[j]] <= own / (len(p) - j) + 1e-15]
+            found |= {(number, int(place)) for place in order[: max(passing, default=-1) + 1]}
+        complete = {number for number, p in enumerate(claims) if all((number, j) in found for j in range(len(p)))}
+        if complete == done:
+            return found
+        done = complete
+
+
+def test_corrected_p_is_the_smallest_level_at_which_the_definition_decides():
+    random = np.random.default_rng(0)
+    for _ in range(40):
+        claims = [random.beta(0.3, 4, random.integers(1, 5)) for _ in range(random.integers(1, 5))]
+        found = corrected([claim(*(paired("x", 1.0, p) for p in own)) for own in claims])
+        for level in (0.01, 0.05, 0.2):
+            ours = {(n, j) for n, (p, _) in enumerate(found) for j in range(len(p)) if p[j] <= level}
+            assert ours == decided_at(level, claims)
+
+
+def test_no_word_of_a_report_is_false_in_more_than_a_twentieth_of_reports():
+    """Of three claims one is true, one has two of three nulls, one is nothing but nulls; its tests correlate."""
+    random, false = np.random.default_rng(0), 0
+    truth = np.array([[4.0, 4.0, 4.0], [0.0, 0.0, 4.0], [0.0, 0.0, 0.0]])
+    for _ in range(1000):
+        z = truth + 0.7 * random.normal(size=(3, 1)) + 0.51**0.5 * random.normal(size=(3, 3))
+        claims = [claim(*(paired("x", d, 2 * norm.sf(abs(d))) for d in row)) for row in z]
+        false += any((p[of == 0] <= 0.05).any() for (p, _), of in zip(corrected(claims), truth, strict=True))
+    assert false / 1000 <= 0.05 + 2 * (0.05 * 0.95 / 1000) ** 0.5
+
+
+def test_a_claim_that_all_are_beaten_has_no_p_where_one_wins():
+    ((single, whole),) = corrected([claim(paired("a", 0.1, 0.001), paired("b", -0.1, 0.001))])
+    assert single.tolist() == [0.001, 0.001]
+    assert whole.tolist() == [1.0]
+    assert [p.tolist() for p in corrected([claim()])[0]] == [[], []]
+
+
+@pytest.mark.parametrize(
+    ("units", "claims", "says"),
+    [
+        (5, 1, " No test of 5 independent units has a p below 0.062: it cannot show a difference, whatever the size."),
+        (6, 1, ""),
+        (6, 2, " No test of 6 independent units has a p below 0.031, which the correction over 2 claims may raise"),
+        (20, 2, ""),
+        (1, 1, " No test of 1 independent unit has a p below 1: it cannot"),
+    ],
+)
+def test_a_verdict_says_where_its_units_are_too_few_to_show_anything(units, claims, says):
+    test = paired_test("x", np.ones(3 * units), np.repeat(np.arange(units), 3))
+    assert test["units"] == units
+    (text, outcome), *_ = judge([claim(test)] * claims)
+    relations = "better than x" if outcome == "supported" else "not shown to be better than x"
+    assert text.startswith(relations + says)
+    assert bool(says) == (text != relations)
+    assert outcome == ("inconclusive" if says else "supported")
+    # Of several trainings the fewest count.
+    assert over_trainings([test, {**test, "units": 99}])["units"] == units
+
+
+def test_who_is_ahead_by_the_mean_is_named_beside_who_is_by_the_test():
+    tests = [paired("Motion", -0.3, 0.04), paired("Slowness", -0.05, 0.001), paired("Height", 0.1, 0.2)]
+    (test,), strongest = must_beat(tests)
+    assert strongest == ("Slowness", "Motion")
+    assert test["against"] == "the strongest baseline explainer (Slowness by the test, Motion by the mean)"
+    assert (test["difference"], test["p"]) == (-0.05, pytest.approx(0.003))
+    assert must_beat(tests[1:]).strongest == ("Slowness",)
+    assert must_beat([]) == ([], ())
 
 
 def test_one_test_that_fails_leaves_the_claim_without_support_and_is_named():

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from stexplain.bench.claims import judge, of_all, too_few
+from stexplain.bench.claims import briefs, judge, of_all, too_few
 from stexplain.bench.stage import RunResults
 from stexplain.bench.stages.comparison import ComparisonStage
 from stexplain.bench.stages.faithfulness import FaithfulnessStage
@@ -147,7 +147,24 @@ def test_the_line_of_masking_has_its_unit_and_what_it_was_measured_on():
     result = {"faithfulness": {}, "tests": masked() | masked({"random": -0.2}, baseline="mean"), "samples": 200}
     stage = FaithfulnessStage(FaithfulnessStage.Options(nodes=1, values=[0.5], baselines=["zero", "mean"]))
     (claim,) = stage.claims(run_of("faithfulness", result))
-    assert claim.brief.number == "0.200 less accuracy than random nodes (baseline mean, 200 samples)"
+    assert briefs([claim])[0]["number"] == "0.200 less accuracy than random nodes (baseline mean, 200 samples)"
+
+
+@pytest.mark.parametrize(
+    ("p_of_least", "says"),
+    [
+        # Both win: who reads the line looks for the one that wins by most, whichever is the clearer.
+        (0.002, "0.300 less accuracy than the least important nodes"),
+        # One wins: a larger difference that may be chance does not take its place.
+        (0.4, "0.100 less accuracy than random nodes"),
+    ],
+)
+def test_the_line_of_masking_names_what_wins_by_most(p_of_least, says):
+    tests = masked({"random": -0.1, "least": -0.3})
+    tests["zero"][1]["p"] = p_of_least
+    stage = FaithfulnessStage(FaithfulnessStage.Options(nodes=1, values=[0.5], baselines=["zero"]))
+    (claim,) = stage.claims(run_of("faithfulness", {"faithfulness": {}, "tests": tests, "samples": 200}))
+    assert briefs([claim])[0]["number"] == f"{says} (baseline zero, 200 samples)"
 
 
 def test_a_difference_that_rounds_to_zero_keeps_its_size():

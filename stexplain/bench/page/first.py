@@ -13,9 +13,11 @@ MARKS = {"supported": ("yes", "✓"), "not supported": ("no", "✗"), "inconclus
 """Verdict -> the CSS class and the sign that it is shown with."""
 TESTED = (
     "A claim is supported where chance alone would show as much in less than 5% of cases, by tests that were "
-    "fixed before any run. Tests are paired, over groups of samples that are not independent, and corrected "
-    "over all claims of this report by Holm's method; tests.csv, under Tables, has them all. What is said of "
-    "one training need not hold for another; of several, both the trainings and the samples must show it."
+    "fixed before any run. Tests are two-sided and paired, over groups of samples that are not independent. All tests "
+    "behind the verdicts of this report are one family: Holm's method divides the 5% among claims, Hochberg's what a "
+    "claim has among its tests. Each better, worse or more of a verdict is covered; what is not shown is not shown to "
+    "be equal. tests.csv, under Tables, has them all. What is said of one training need not hold for another; of "
+    "several, both the trainings and the samples must show it."
 )
 ENOUGH = 5
 """So many trainings may show something: with n of them Student's t test of their means has n - 1 degrees of freedom."""

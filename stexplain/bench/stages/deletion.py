@@ -235,8 +235,8 @@ def _beaten(unit: str, results: Sequence[Mapping[str, Any]], method: str) -> tup
     tests, strongest = must_beat(combined_tests(results, method), chance={RANDOM: "a random order"})
     means = {
         name: float(np.mean([result["deletion"][name][JUDGED]["explained"]["value"] for result in results]))
-        for name in dict.fromkeys([method, strongest, GRADIENT])
-        if name and all(name in result["deletion"] for result in results)
+        for name in dict.fromkeys([method, *strongest, GRADIENT])
+        if all(name in result["deletion"] for result in results)
     }
     orders = float(np.mean([result["deletion"][method][JUDGED]["random"]["value"] for result in results]))
     means = {**means, "random orders": orders}

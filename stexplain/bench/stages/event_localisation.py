@@ -168,7 +168,7 @@ def _beaten(results: Sequence[Mapping[str, Any]], method: str) -> tuple[list[Pai
         pairs = combined([(result["tests"].get(method) or {}).get(over, ()) for result in results])
         found, strongest = must_beat(pairs, f" over {axis}")
         tests += found
-        names = [name for name in dict.fromkeys([method, RANDOM, strongest, GRADIENT]) if name]
+        names = dict.fromkeys([method, RANDOM, *strongest, GRADIENT])
         means = {
             name: float(np.mean([each[name][over]["auroc"]["value"] for each in scores]))
             for name in names

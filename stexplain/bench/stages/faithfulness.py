@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
-from stexplain.bench.claims import Brief, Claim, Outcome, PairedTest, combined, hardest, paired_test, relation, scope
+from stexplain.bench.claims import Brief, Claim, Outcome, PairedTest, combined, paired_test, relation, scope
 from stexplain.bench.figures import Figures
 from stexplain.bench.html import number, paragraph, rounded, table
 from stexplain.bench.run import CLASSIFICATION, Run, Task
@@ -215,12 +215,17 @@ class FaithfulnessStage(Stage[Options]):
                 judged,
             )
 
-        # What decides is the set that is hardest to beat, towards the baseline where it is.
-        hard = hardest(tests)
-        number = (
-            f"{abs(hard['difference']):.3f} {'more' if hard['difference'] > 0 else 'less'} accuracy than "
-            f"{sets[hard['against']]}"
-        )
+        def number(signs: Sequence[int]) -> str:
+            # What decides, towards the baseline where it does: of those that are shown to cost more the one that costs
+            # the most; else of those that are not shown to cost less; else the one that is nearest to it.
+            decides = min(signs)
+            hard = min(
+                (test for test, sign in zip(tests, signs, strict=True) if sign == decides),
+                key=lambda test: test["difference"],
+            )
+            way = "more" if hard["difference"] > 0 else "less"
+            return f"{abs(hard['difference']):.3f} {way} accuracy than {sets[hard['against']]}"
+
         yield Claim(tests, words, brief=Brief(f"Masking the highlighted {run.node}s costs the most accuracy", number))
 
     def caveats(self, runs: Sequence[RunResults]) -> Iterator[str]:

@@ -270,7 +270,7 @@ def _beaten(unit: str, results: Sequence[Mapping[str, Any]], method: str) -> tup
     def mean(name: str, which: str = "highlighted") -> float:
         return float(np.mean([result["masking"][name][which]["area"] for result in results]))
 
-    names = [name for name in dict.fromkeys([method, strongest, GRADIENT]) if name]
+    names = dict.fromkeys([method, *strongest, GRADIENT])
     means = {name: mean(name) for name in names if all(name in result["masking"] for result in results)}
     means |= {words: mean(method, which) for which, words in CHANCE.items()}
     numbers = f"mean error in {unit} over the masking values: {means_in_words(means)}"

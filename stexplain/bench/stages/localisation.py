@@ -123,14 +123,14 @@ class LocalisationStage(Stage[NoOptions]):
     def claims(self, run: RunResults) -> Iterator[Claim]:
         """Is the explainer better than chance, than every baseline explainer, and than the plain gradient?"""
         tests: list[PairedTest] = []
-        hard: dict[str, str] = {}
+        hard: dict[str, tuple[str, ...]] = {}
         for over, name in OVER.items():
             pairs = combined(
                 [(training.stages[self.name].get("tests") or {}).get(over, ()) for training in run.trainings]
             )
             found, strongest = must_beat(pairs, f" over {name}")
             tests += found
-            hard |= {over: strongest} if strongest else {}
+            hard[over] = strongest
         # Without pairs nothing is judged.
         if not tests:
             return
@@ -217,12 +217,12 @@ def _shown(scores: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     return {name: axes for name, axes in scores.items() if name in (JUDGED, GRADIENT, RANDOM, "Motion", *best)}
 
 
-def _details(trainings: Sequence[Mapping[str, Any]], hard: Mapping[str, str]) -> str:
+def _details(trainings: Sequence[Mapping[str, Any]], hard: Mapping[str, Sequence[str]]) -> str:
     """The mean AUROC of the explainer and of what it is compared with, on each axis."""
     parts = []
     for over, axis in OVER.items():
         # The one that the test found hardest to beat is mostly, but not always, the one of the highest mean.
-        strongest = dict.fromkeys([hard.get(over), _best(trainings[0], over)])
+        strongest = dict.fromkeys([*hard.get(over, ()), _best(trainings[0], over)])
         names = [name for name in (JUDGED, RANDOM, *strongest, GRADIENT) if name]
         means = [
             f"{name} {np.mean([scores[name][over]['auroc']['value'] for scores in trainings]):.2f}"

@@ -13,7 +13,13 @@ from numpy.typing import NDArray
 from stexplain.checking import checked
 from stexplain.errors import InputError, unknown
 from stexplain.intervals.bootstrap import interval
-from stexplain.metrics.comparison.permutation import CORRECTIONS, Correction, corrected_p_values, sign_flip_test
+from stexplain.metrics.comparison.permutation import (
+    CORRECTIONS,
+    Correction,
+    corrected_p_values,
+    sign_flip_test,
+    smallest_p,
+)
 from stexplain.result import Charted
 
 LEVEL = 0.05
@@ -146,8 +152,9 @@ class Comparison(Charted):
         Returns:
             A row per metric and pair: ``metric, method, against, difference, low, high, n, excluded, p, p_corrected,
             better``. `difference` is the mean of method minus against over the `n` samples that both have a score
-            for; `p_corrected` is corrected over the tests of one metric; `better` is the method that is better at
-            the level of 0.05, or an empty string.
+            for; `p_corrected` is corrected over the tests of one metric, each metric being a family of its own;
+            `better` is the method that is better at the level of 0.05, or an empty string. Over all metrics of the
+            table, for a sentence about any of them: ``corrected_p_values(table["p"])``.
 
         Raises:
             InputError: for an unknown method or metric.
@@ -296,8 +303,12 @@ class Comparison(Charted):
         missing = int(table["excluded"].max())
         lines = [
             f"Means with {self.confidence:.0%} intervals{self._over()}; * best mean; tests() gives the significance of "
-            "differences."
+            f"differences, corrected over the tests of one metric ({self.correction})."
         ]
+        units = len(set(self.groups)) or len(self.ids)
+        if len(self.methods) > 1 and (least := smallest_p(units)) > LEVEL:
+            of = f"{units} {'group' if self.groups else 'sample'}{'s' if units != 1 else ''}"
+            lines.append(f"No p of {of} is below {least:.2g}: a test of so few cannot show a difference.")
         return [*lines, f"Up to {missing} samples had no score and were excluded."] if missing else lines
 
 

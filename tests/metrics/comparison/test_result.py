@@ -200,3 +200,17 @@ def test_a_pair_needs_two_methods():
         Comparison({"m": {"a": np.arange(6.0)}}, {"m": True}, tuple("abcdef")).tests()
     with pytest.raises(InputError, match="The methods are a, b, c"):
         made().tests(["a", "b", "c"])
+
+
+@pytest.mark.parametrize(("groups", "says"), [("aabbccdd", "4 groups is below 0.12"), ("", ""), ("abcdeffg", "")])
+def test_so_few_units_that_no_difference_can_be_shown_are_named(groups, says):
+    scores = {"m": {"ours": np.linspace(0.7, 0.9, 8), "random": np.linspace(0.4, 0.6, 8)}}
+    comparison = Comparison(scores, {"m": True}, tuple("abcdefgh"), groups=tuple(groups))
+    words = "differences, corrected over the tests of one metric (holm)."
+    assert words in str(comparison)
+    assert words in comparison._repr_html_()
+    few = f"No p of {says}: a test of so few cannot show a difference."
+    expected = len(set(groups)) == 4
+    assert (few in str(comparison)) == (few in comparison._repr_html_()) == expected
+    assert ("No p of" in str(comparison)) == expected
+    assert comparison.tests()["better"].tolist() == ([""] if expected else ["ours"])
