@@ -93,7 +93,8 @@ print(f"of six persons whom it has not seen, {right:.0%} of the recordings are r
 # What differs between the groups?
 # --------------------------------
 # Of one class for all, so that the two groups are asked the same. Persons are the clusters: groups are exchanged
-# between whole persons, and p values are corrected over all joints and parts of the recording.
+# between whole persons, and p values are corrected over all joints and parts of the recording. Labels and predictions
+# tell how accurate the network is: the maps of one that only guesses may differ between groups, too.
 
 limping = clips.classes.index("limping")
 e = stx.explain(
@@ -103,6 +104,8 @@ result = stx.compare_groups(
     e,
     [clips.classes[label] for label in batch.label],
     clusters=persons,
+    labels=batch.label,
+    predicted=model(x).argmax(1),
     reference="usual",
     windows=4,
 )

@@ -231,12 +231,13 @@ def corrected(claims: Sequence[Claim]) -> list[tuple[NDArray[np.float64], NDArra
         single.append(np.where(np.isnan(p), np.nan, np.minimum(levels, 1.0)))
     # That all are beaten is shown only where each is (Berger 1982).
     beaten = [all(test["difference"] > 0 for test in unit) for unit in units]
-    found, first = [], 0
+    found: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
+    first = 0
     for claim in claims:
         count = len(_hypotheses(claim))
         own = slice(first, first + count)
-        of_claim = np.where(beaten[own], whole[own], 1.0) if claim.together else np.concatenate(single[own] or [[]])
-        found.append((np.concatenate(single[own] or [[]]), of_claim))
+        tests = np.concatenate([np.empty(0), *single[own]])
+        found.append((tests, np.where(beaten[own], whole[own], 1.0) if claim.together else tests))
         first += count
     return found
 

@@ -159,8 +159,13 @@ def window_blocks(
     """The block of time of each window, from 0, and a description of the blocks.
 
     Days (of a window's first frame) where there are at least `FEWEST_DAYS`: what is odd about a day, such as its
-    weather, is in all of its windows. Else runs of frames as long as a window and its horizon, so that only
-    neighbouring blocks share a value; an effect that lasts longer is then not covered.
+    weather, is in all of its windows. Else blocks of time as long as a window and its horizon; an effect that lasts
+    longer is then not covered.
+
+    Windows that overlap are not independent. Blocks therefore begin anew wherever no window reaches across, so that of
+    windows that lie apart, such as those of events, none of one block overlaps one of another; where a run of
+    overlapping windows is longer than a block, only neighbouring blocks of it share a value. A shorter run that lies
+    across midnight counts to the day on which it begins.
 
     Args:
         starts: the first frame of each window, ``[n]``.
@@ -170,12 +175,25 @@ def window_blocks(
     Example:
         >>> window_blocks(np.array([0, 2, 4, 6, 8]), 6)
         (array([0, 0, 0, 1, 1]), '2 blocks of 6 frames')
+        >>> window_blocks(np.array([0, 5, 20]), 6)[0].tolist()  # 5 overlaps 0
+        [0, 0, 1]
     """
+    if not len(starts):
+        return np.zeros(0, np.int64), f"0 blocks of {span} frames"
+    order = np.argsort(starts, kind="stable")
+    ordered = starts[order]
+    # A run begins where the window before ends.
+    begins = np.concatenate([[True], np.diff(ordered) >= span])
+    first = ordered[begins][np.cumsum(begins) - 1]  # of the run of each window
+    last = np.append(ordered[np.flatnonzero(begins)[1:] - 1], ordered[-1])[np.cumsum(begins) - 1]
     if time is not None:
-        names, days = np.unique(time.normalize()[starts].to_numpy(), return_inverse=True)
+        day = np.empty(len(starts), np.int64)
+        day[order] = np.where(last - first < span, first, ordered)
+        names, days = np.unique(time.normalize()[day].to_numpy(), return_inverse=True)
         if len(names) >= FEWEST_DAYS:
             return days.astype(np.int64), f"{len(names)} days"
     # By frames, not by windows: the windows may be any subset, such as those of events.
-    first = starts.min() if len(starts) else 0
-    names, blocks = np.unique((starts - first) // span, return_inverse=True)
+    piece = np.empty(len(starts), np.int64)
+    piece[order] = first + (ordered - first) // span * span
+    names, blocks = np.unique(piece, return_inverse=True)
     return blocks.astype(np.int64), f"{len(names)} blocks of {span} frames"

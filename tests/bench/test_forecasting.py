@@ -125,7 +125,10 @@ def test_integrated_gradients_find_the_sensor_before(finished, result):
         near = np.isin(before, (1, 2))
         assert near.all() if name == "IntegratedGradients" else near.mean() < 0.8
     # Of the same events, hour by hour: what both find hard or easy does not count.
-    ahead = interval(scores["IntegratedGradients"] - scores["Random"], groups=event_groups(explained))
+    ahead = interval(
+        scores["IntegratedGradients"] - scores["Random"],
+        groups=event_groups(stx.load_series("lane", None, "test"), explained),
+    )
     assert ahead.low > 0
     assert len(explained) >= 10
     assert result["events"]["forecast"] > 0

@@ -87,12 +87,19 @@ def test_two_groups_are_compared_as_in_python(home, tmp_path):  # noqa: F811
     group = dict(zip(clips.ids, clips.groups.tolist(), strict=True))
     assert {label[name] for name in e.ids} == {"a falls", "b falls"}
     expected = compare_groups(
-        e, [label[name] for name in e.ids], clusters=[group[name] for name in e.ids], reference="b falls"
+        e,
+        [label[name] for name in e.ids],
+        clusters=[group[name] for name in e.ids],
+        reference="b falls",
+        # The predicted class is explained; groups are classes.
+        labels=[label[name] for name in e.ids],
     )
     written = pd.read_csv(out / "groups.csv")
     pd.testing.assert_frame_equal(written, expected.to_frame(), check_dtype=False, rtol=1e-6)
     assert (summary["reference"], summary["other"], summary["samples"]) == ("b falls", "a falls", len(e))
     assert summary["sentences"] == expected.sentences()
+    assert summary["balanced_accuracy"] == expected.to_frame().attrs["accuracy"]
+    assert summary["balanced_accuracy"]["chance"] == 0.5
     assert {path.name for path in out.iterdir()} == {
         "explanation.nc", "groups.csv", "groups.html", "groups.png", "summary.json",
     }  # fmt: skip

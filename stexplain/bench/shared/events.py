@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from stexplain.bench.claims import FEWEST
 from stexplain.bench.run import Run
 from stexplain.bench.shared.baseline_tests import RANDOM
 from stexplain.data.baselines.historical import HistoricalAverage
+from stexplain.data.grouping import window_blocks
 from stexplain.data.series import WindowedSeries
 from stexplain.data.windows import WindowBatch
 from stexplain.explainers.by_name import explainer, takes
@@ -185,20 +185,14 @@ def ranked_by(method: str) -> str:
     return EITHER_WAY if method in UNSIGNED else LOWERED
 
 
-def event_groups(explained: Sequence[Mapping[str, Any]]) -> list[str] | None:
-    """The groups of explained events: the days on which their windows begin; none where times are unknown.
+def event_groups(series: WindowedSeries, explained: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The groups of explained events: blocks of time in which their windows begin; see `window_blocks`.
 
-    Windows of one day overlap, and one slowdown reaches several sensors: such events are not independent. Of fewer than
-    ten days, too few to resample, the hours are taken.
+    Windows that overlap share observations, and one slowdown reaches several sensors: such events are not independent.
 
-    Example:
-        >>> event_groups([{"start": "2024-05-06 07:10"}, {"start": "2024-05-06 08:00"}])
-        ['2024-05-06 07', '2024-05-06 08']
-        >>> event_groups([{"start": None}]) is None
-        True
+    Args:
+        series: the split that holds them.
+        explained: a row per event, with its ``window``.
     """
-    starts = [str(event.get("start") or "") for event in explained]
-    if not starts or not all(starts):
-        return None
-    days = [start[:10] for start in starts]
-    return days if len(set(days)) >= FEWEST else [start[:13] for start in starts]
+    starts = series.starts[np.array([row["window"] for row in explained], np.int64)]
+    return [f"block {block}" for block in window_blocks(starts, series.window + series.horizon, series.time)[0]]

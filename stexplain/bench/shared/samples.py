@@ -86,7 +86,7 @@ def load(run: Run, results: Results, indices: Sequence[int], *, size: int | None
 def groups_of(run: Run, results: Results, indices: Sequence[int]) -> Any:
     """The groups of the samples: of the recordings, or of the events."""
     if run.task == FORECASTING:
-        return event_groups([results["events"]["explained"][index] for index in indices])
+        return event_groups(run.windows("test"), [results["events"]["explained"][index] for index in indices])
     groups = run.groups("test")
     return None if groups is None else np.asarray(groups)[list(indices)]
 

@@ -82,7 +82,7 @@ class DeletionStage(Stage[Options]):
         if not events["explained"]:
             return {"deletion": {}, "tests": {}}
         chosen, model = events_of(run, events["explained"]), run.model()
-        groups = event_groups(events["explained"])
+        groups = event_groups(run.windows("test"), events["explained"])
         # The observations that lowered the forecast go first: a slowdown is explained.
         maps = lowering(saved_explanations(run, events["methods"]))
         # Method -> kind of curve -> set -> area with its interval.

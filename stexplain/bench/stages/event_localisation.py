@@ -59,7 +59,8 @@ class EventLocalisationStage(Stage[NoOptions]):
         if not events["explained"] or not run.windows("test").planted:
             return {"localisation": None}
         # Only observed positions take part: nothing can be said of a missing one.
-        batch, groups = events_of(run, events["explained"]).batch, event_groups(events["explained"])
+        batch = events_of(run, events["explained"]).batch
+        groups = event_groups(run.windows("test"), events["explained"])
         scores = {
             name: score(values, batch.truth, batch.observed)
             for name, values in lowering(saved_explanations(run, events["methods"])).items()

@@ -74,7 +74,7 @@ class EventsStage(Stage[Options]):
         # A weak model may forecast no slowdown: the stages that follow then have nothing to explain.
         if not explained:
             return {**counts, "explained": [], "methods": [], "shown": []}
-        events, groups = events_of(run, explained), event_groups(explained)
+        events, groups = events_of(run, explained), event_groups(test, explained)
         explained_by = explanations(
             model,
             events,

@@ -100,7 +100,8 @@ class ForecastMaskingStage(Stage[Options]):
         maps = lowering(saved_explanations(run, events["methods"]))
         # Without an observation there is no error.
         rows = [row for row, (node, step) in enumerate(targets) if bool(batch.y_observed[row, step - 1, node])]
-        options: dict[str, Any] = {"groups": event_groups([events["explained"][row] for row in rows]), "seed": run.seed}
+        groups = event_groups(run.windows("test"), [events["explained"][row] for row in rows])
+        options: dict[str, Any] = {"groups": groups, "seed": run.seed}
         curves: dict[str, Any] = {}
         areas: dict[str, NDArray[np.float64]] = {}
         own_sets: dict[str, dict[str, NDArray[np.float64]]] = {}

@@ -89,10 +89,14 @@ def group_summary(
     summary: dict[str, Any],
 ) -> dict[str, Any]:
     """Compares the groups, and writes the table, a chart, the maps and a summary."""
+    # A recording without a label, or a model that does not say classes, leaves open how accurate it is.
+    known = all(row.get("label", -1) >= 0 and "predicted" in row for row in predictions)
     result = compare_groups(
         explanation,
         grouped.groups,
         clusters=grouped.clusters,
+        labels=[row["label"] for row in predictions] if known else None,
+        predicted=[row["predicted"] for row in predictions] if known else None,
         reference=grouped.reference,
         windows=min(8, int(explanation.valid.any(1).sum(1).min())),
     )
@@ -117,6 +121,7 @@ def group_summary(
         "other": result.other,
         "samples": len(explanation),
         "accuracy": float(np.mean(right)) if right else None,
+        "balanced_accuracy": result.to_frame().attrs.get("accuracy"),
         "sentences": result.sentences(),
         "table": _rows(result.to_frame()),
         "files": [str(path) for path in (*maps, *tables, *charts)],

@@ -11,6 +11,7 @@ from stexplain.checking.words import shown
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.explanation import Explanation
 from stexplain.intervals.groups import group_names, is_missing
+from stexplain.metrics.groups.accuracy import accuracy_of, notes_on
 from stexplain.metrics.groups.designs import Tested, between, within
 from stexplain.metrics.groups.features import means_by_cluster, node_means, shares, window_means, window_names
 from stexplain.metrics.groups.result import GroupComparison
@@ -22,6 +23,8 @@ def compare_groups(
     groups: Sequence[Any],
     *,
     clusters: Sequence[Any] | None = None,
+    labels: Any = None,
+    predicted: Any = None,
     reference: Any = None,
     windows: int = 8,
     share: bool = False,
@@ -44,6 +47,9 @@ def compare_groups(
         groups: a label of each sample, two different ones in all, such as ``["patient", "control", ...]``.
         clusters: a label of each sample, such as its subject: samples of one cluster are not independent; or nested,
             ``[n, levels]``, of which the outermost, first, decides. Default: each sample by itself.
+        labels: the true class of each sample, number or name, where the network is a classifier: its accuracy is then
+            said beside what differs. Groups may differ by the maps of a network that has learned nothing.
+        predicted: the class that it predicts for each sample; default: the explained one, where that is the predicted.
         reference: the group that the other is compared with; default: the one whose label comes first in order.
         windows: equal parts of each sample's course; 0 compares nodes alone.
         share: compare each sample's importance as shares of its own total, whatever the size of its score.
@@ -71,8 +77,8 @@ def compare_groups(
     parts = [explanations] if isinstance(explanations, Explanation) else list(explanations)
     _check_alike(parts)
     count = sum(len(part) for part in parts)
-    labels = _labels(groups, count)
-    names = sorted(set(labels), key=str)
+    of_groups = _labels(groups, count)
+    names = sorted(set(of_groups), key=str)
     if len(names) != 2:
         raise InputError(f"groups: got {len(names)} different labels, {names[:4]}; expected two.")
     # Of an array, whether it is among them has no answer.
@@ -80,7 +86,7 @@ def compare_groups(
         raise unknown("reference", str(reference), [str(name) for name in names])
     first = names[0] if reference is None else reference
     other = next(name for name in names if name != first)
-    in_other = np.array([label == other for label in labels])
+    in_other = np.array([label == other for label in of_groups])
     subjects = list(range(count)) if clusters is None else group_names(clusters, count, "clusters").tolist()
     if windows < 0:
         raise InputError(f"windows: got {windows}; expected 0, for none, or more.")
@@ -88,6 +94,7 @@ def compare_groups(
         raise InputError(f"confidence: got {confidence}; expected a share between 0 and 1.")
     if permutations < 1:
         raise InputError(f"permutations: got {permutations}; expected at least 1.")
+    accuracy = accuracy_of(parts, labels, predicted, subjects, confidence=confidence, seed=seed)
     blocks = [np.concatenate([node_means(part, signed=signed) for part in parts])]
     if windows:
         blocks.append(np.concatenate([window_means(part, windows, signed=signed) for part in parts]))
@@ -113,7 +120,8 @@ def compare_groups(
         unit="share of importance" if share else "contribution" if signed else "importance",
         confidence=confidence,
         graph=parts[0].graph,
-        notes=_notes(parts),
+        notes=(*notes_on(accuracy, parts, labels), *_notes(parts)),
+        accuracy=accuracy,
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from stexplain.checking import checked
+from stexplain.metrics.groups.accuracy import BalancedAccuracy
 from stexplain.metrics.groups.readable import readable
 from stexplain.result import Charted
 
@@ -32,7 +33,9 @@ class GroupComparison(Charted):
         unit: of the means.
         confidence: of the intervals.
         graph: of the nodes, where known.
-        notes: what may make the groups differ although the model treats them alike, a sentence each.
+        notes: what may make the groups differ although the model treats them alike, or has learned nothing, a sentence
+            each.
+        accuracy: of the network on these samples, beside chance; none: not known.
 
     Example:
         >>> import numpy as np
@@ -59,6 +62,7 @@ class GroupComparison(Charted):
     confidence: float
     graph: "STGraph | None"
     notes: tuple[str, ...] = ()
+    accuracy: BalancedAccuracy | None = None
 
     _CHART = "group_comparison"
 
@@ -69,8 +73,15 @@ class GroupComparison(Charted):
             Columns ``kind`` ("node" or "time"), ``name``, the means ``reference`` and ``other`` with their intervals
             (``reference_low`` ...), their ``difference`` (other less reference) with ``low`` and ``high``, ``p``, and
             ``p_corrected`` over all rows. Missing where some cluster never observed a node: such a row is not tested.
+            ``attrs`` has the sentences, as ``"said"``, and where known ``"accuracy"``: ``value, low, high, chance``.
         """
-        return self._table.copy()
+        table = self._table.copy()
+        table.attrs["said"] = self.sentences()
+        if self.accuracy is not None:
+            # As JSON has them, which Parquet keeps: NaN is none.
+            known = self.accuracy._asdict()
+            table.attrs["accuracy"] = {name: None if value != value else value for name, value in known.items()}
+        return table
 
     def _drawn_of(self) -> Any:
         return self
@@ -85,6 +96,8 @@ class GroupComparison(Charted):
         tested = self._table.dropna(subset=["p"])
         found = self.different(level)
         said = [f"{self.other} against {self.reference}: {self._sizes()}."]
+        if self.accuracy is not None:
+            said.append(f"{str(self.accuracy).capitalize()}.")
         for kind, noun in (("node", "node"), ("time", "part of the course")):
             count = int((tested["kind"] == kind).sum())
             if not count:

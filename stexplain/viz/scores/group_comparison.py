@@ -79,7 +79,12 @@ def group_comparison(
         parts.append(_courses(over_time, result))
     head = title or f"{result.other} against {result.reference}"
     chart: alt.VConcatChart = alt.vconcat(*parts, spacing=28).resolve_scale(color="independent", size="independent")
-    return styled(chart, titled(head, *wrap(result.sentences(level)[1], NOTE_WIDTH), *noted(result.notes)))
+    return styled(
+        chart,
+        titled(
+            head, *wrap(result.sentences(level)[1 if result.accuracy is None else 2], NOTE_WIDTH), *noted(result.notes)
+        ),
+    )
 
 
 def _bare(chart: AnyChart) -> AnyChart:
