@@ -164,8 +164,9 @@ def window_blocks(
 
     Windows that overlap are not independent. Blocks therefore begin anew wherever no window reaches across, so that of
     windows that lie apart, such as those of events, none of one block overlaps one of another; where a run of
-    overlapping windows is longer than a block, only neighbouring blocks of it share a value. A shorter run that lies
-    across midnight counts to the day on which it begins.
+    overlapping windows is longer than a block, only neighbouring blocks of it share a value: of a score that depends on
+    all frames of a window alike, a test at 5% then fires in about 10 of 100 cases without any difference (decision
+    0332). A shorter run that lies across midnight counts to the day on which it begins.
 
     Args:
         starts: the first frame of each window, ``[n]``.

@@ -36,7 +36,7 @@ def stages(**changes):
     results = {
         "train": {"parameters": 12345, "train": 2800, "validation": 400, "selected_epoch": 3},
         "forecast_error": {
-            "test": 800, "horizons": [1, 3], "resampled": "days",
+            "test": 800, "horizons": [1, 3], "resampled": "12 days",
             "errors": {
                 "model": {"mae": [2.0, 2.51, 3.0], "rmse": [4.0, 5.0, 6.0], "mape": [5.0, 6.1, 7.04]},
                 "persistence": {"mae": [2.2, 3.5, 4.7], "rmse": [5.0, 6.0, 7.0], "mape": [6.0, 7.0, 8.0]},

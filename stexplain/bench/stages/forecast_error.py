@@ -273,8 +273,10 @@ def horizon_tests(
         part for part, test in zip(parts, tests, strict=True) if test["difference"] in (tests[0]["difference"], least)
     ]
     # Every forecast is compared on the windows of this stage.
-    windows = (run.stages.get("forecast_error") or {}).get("test")
-    tested = f"; {count(windows)} test windows" if windows else ""
+    found = run.stages.get("forecast_error") or {}
+    windows, blocks = found.get("test"), found.get("resampled")
+    # Windows overlap: what is independent are the blocks of time that are tested.
+    tested = f"; {count(windows)} test windows{f' in {blocks}' if blocks else ''}" if windows else ""
     return timed, f"MAE is {'; '.join(parts)}{tested}", f"MAE is {', '.join(in_short)}{sized(windows, 'windows')}"
 
 

@@ -40,7 +40,8 @@ def compare_groups(
     cluster, the mean over its samples, is what is compared; each cluster counts once. p is that of a permutation test
     by Welch's t, which exchanges groups between whole clusters; where every cluster has samples of both groups, by the
     paired t, which exchanges them within clusters. All tests of a result are corrected together, by maxima over the
-    same permutations (Westfall & Young 1993).
+    same permutations (Westfall & Young 1993). Between few clusters, where one group varies three times as much as
+    the other, any difference is found in up to 17 of 100 cases without one, in place of 5 (decision 0332).
 
     Args:
         explanations: of one model, method and target; several may be of unlike length.
