@@ -37,7 +37,7 @@ recordings whose cause is known, with a network trained on this page.
      - 3 for each step
    * - Over which edges?
      - ``EdgeImportance``
-     - 3, and once 34 to 80
+     - 3, and once 47 to 94
    * - Does the graph matter at all?
      - ``GraphAblated``, ``stx.training.graph_ablation``
      - 2; a training

@@ -155,7 +155,8 @@ def edges_html(e: "EdgeExplanation") -> str:
     """What it is, the most important pairs of its first sample, and a still picture where frames are known."""
     from stexplain.viz import edge_timeline
 
-    said = f"<p>{escape(repr(e).strip('<>'))}</p>" + "".join(f"<p><em>{escape(note)}</em></p>" for note in e.notes)
+    bare = replace(e, notes=())
+    said = f"<p>{escape(repr(bare).strip('<>'))}</p>" + "".join(f"<p><em>{escape(note)}</em></p>" for note in e.notes)
     if not len(e) or not len(e.source):
         return said
     if e.over_time:

@@ -108,9 +108,11 @@ class EdgeExplanation(Charted):
             f"{number} {noun}{'' if number == 1 else 's'}"
             for number, noun in ((len(self), "sample"), (len(self.source), "edge"), (len(set(self.block)), "block"))
         )
+        # A map that leaves something out says so wherever it is shown.
+        notes = f". {' '.join(self.notes)}" if self.notes else ""
         return (
             f"<EdgeExplanation of {self.explained or 'unknown target'} in {samples}: "
-            f"{edges} of {blocks}; most important: {named}>"
+            f"{edges} of {blocks}; most important: {named}{notes}>"
         )
 
     def _repr_html_(self) -> str:

@@ -20,6 +20,7 @@ from stexplain.explainers.model.adjacency.measured import Measured, measured_cal
 from stexplain.explainers.model.adjacency.names import Kind
 from stexplain.explainers.model.adjacency.own import OWN
 from stexplain.explainers.model.adjacency.roles import Index, MessageRoles, ProductRoles
+from stexplain.explainers.model.adjacency.unfollowed.find import find_unfollowed
 from stexplain.explainers.model.arguments.values import tensors_in
 from stexplain.explainers.model.caller import ModelCaller
 from stexplain.explainers.model.model_input import ModelInput
@@ -123,7 +124,17 @@ def find_mixings(caller: ModelCaller, model_input: ModelInput) -> Listing:
     mixings = _distinct(_by_site(calls, model_input.sizes["t"]))
     known = [call.roles for mixing in mixings for call in mixing.calls.values() if call.roles is not None]
     one_by_one = not all(_has_samples(roles) for roles in known)
+    found, more = _unfollowed(caller, model_input, mixings)
+    inferences += more
+    mixings = _distinct(mixings + found)
     return Listing(mixings, one_by_one, bool(calls) and calls[0].plan.one_by_one and not one_by_one, inferences)
+
+
+def _unfollowed(caller: ModelCaller, model_input: ModelInput, mixings: list[Mixing]) -> tuple[list[Mixing], int]:
+    """Where values pass between nodes beside these operations, by nothing whose edges could be explained."""
+    roles = {key: call.roles for mixing in mixings for key, call in mixing.calls.items() if call.roles is not None}
+    found, inferences = find_unfollowed(caller, model_input, roles, {mixing.site for mixing in mixings if mixing.why})
+    return [Mixing(each.site.where, "computed", each.site, why=each.why) for each in found], inferences
 
 
 def _copied_as(caller: ModelCaller, model_input: ModelInput) -> tuple[ModelInput, Plan | None]:

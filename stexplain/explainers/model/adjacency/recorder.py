@@ -27,8 +27,8 @@ from stexplain.explainers.model.adjacency.products import Products
 
 Track = Callable[[Event], Tensor]
 """Takes an event, and gives the tensor that goes on through the model in the place of `event.tensor`."""
-Done = Callable[[Event], None]
-"""Takes an event when its result is known."""
+Done = Callable[[Event], Tensor | None]
+"""Takes an event when its result is known; of a scatter, it may give a tensor that goes on in the place of that."""
 
 
 class Recorder:
@@ -152,9 +152,8 @@ class Recorder:
         out = func(*args, **kwargs)
         event.out = out
         innermost(self._stack).scattered(form, out)
-        if self._done is not None:
-            self._done(event)
-        return (out,)
+        replaced = None if self._done is None else self._done(event)
+        return (out if replaced is None else replaced,)
 
     def record(self, form: Contraction | MessageSum, name: str, operands: tuple[Any, ...], out: Tensor) -> Tensor:
         """Hands an event over; gives what goes on in the place of its result."""
@@ -164,12 +163,16 @@ class Recorder:
             self._done(event)
         return result
 
+    def site(self, name: str) -> Site:
+        """Where a function of this name runs now."""
+        return Site(self._stack[-1].path, name.strip("_"), _line())
+
     def _event(self, form: Any, name: str, operands: tuple[Any, ...], tensor: Tensor, out: Tensor) -> Event:
         names: tuple[TensorName | None, ...] = tuple(
             self._names.of(each) if isinstance(each, Tensor) else None for each in operands
         )
         frame = self._stack[-1]
-        site = Site(frame.path, name.strip("_"), _line())
+        site = self.site(name)
         call = self._calls[site]
         self._calls[site] += 1
         return Event(site, call, form, frame.module, frame.entered, names, tensor, out)

@@ -31,7 +31,9 @@ def adjacencies(
     one of them (`@`, einsum, linear, sparse products, attention), rows that are gathered and summed at their targets
     (PyTorch Geometric), sums of messages by DGL. Which axis is which is measured on copies of one sample, each
     changed in one thing; what cannot be found is listed with the reason. Other ways to mix nodes, such as a loop over
-    them or a shift along their axis, are not seen: look for every step of the model in the list.
+    them, a shift or a convolution along their axis, or a mean over them that goes on, are measured: nothing passes
+    between nodes by what is listed, and half of the nodes is changed, then the other half. The first step where values
+    pass all the same is listed, with the reason and without edges, and so is each normalisation over the nodes.
 
     Args:
         model: any module.
@@ -55,7 +57,7 @@ def adjacencies(
         - ``where``: the module and the operation;
         - ``why``: the reason why its edges cannot be explained, where they cannot.
 
-        ``attrs["inferences"]`` says how many samples went through the model: 34 to 80 for small
+        ``attrs["inferences"]`` says how many samples went through the model: 47 to 94 for small
         architectures.
 
     Raises:

@@ -123,6 +123,37 @@ def observed_twice(
     ) from errors[-1]
 
 
+def in_a_copy(caller: ModelCaller, model_input: ModelInput, work: Callable[[ModelCaller, ModelInput], T]) -> T:
+    """Does some work with a copy of the model, in float64 where that is possible; all frames count as valid.
+
+    Rectifiers pass a little of everything. The model and the random state of torch are left as they were.
+
+    Args:
+        caller: of the model.
+        model_input: samples.
+        work: is called with a caller of the copy, and the samples.
+    """
+    errors: list[Exception] = []
+    for double in (True, False):
+        try:
+            with _runner(caller, double) as runner, OpenReLU():
+                device, _ = device_and_dtype(_model_of(runner))
+                whole = _all_valid(model_input)
+                with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []), differentiable(device):
+                    return work(runner, _as_double(whole) if double else whole)
+        except Exception as error:  # whatever a foreign model raises
+            errors.append(error)
+    raise errors[-1]
+
+
+def _all_valid(model_input: ModelInput) -> ModelInput:
+    return replace(
+        model_input,
+        valid=None if model_input.valid is None else torch.ones_like(model_input.valid),
+        observed=None if model_input.observed is None else torch.ones_like(model_input.observed),
+    )
+
+
 def _copied_as(caller: ModelCaller, model_input: ModelInput) -> tuple[ModelInput, bool]:
     """The samples, with how shared arguments follow copies of them; and whether several copies fit in one batch."""
     if model_input.way is not Way.AS_THEY_ARE or not tensors_in(dict(model_input.shared)):
@@ -139,11 +170,7 @@ def _observed(
     layout = runner.inputs
     batch = layout.to_batch(model_input.x, **model_input.sizes)
     # All frames count as valid: what a model would do at those that are padding it does at others, too.
-    whole = replace(
-        model_input,
-        valid=None if model_input.valid is None else torch.ones_like(model_input.valid),
-        observed=None if model_input.observed is None else torch.ones_like(model_input.observed),
-    )
+    whole = _all_valid(model_input)
     row = _fullest(model_input)
     sample = batch[row : row + 1]
     reference, changed = changed_signals(sample.double() if exact else sample, plan)

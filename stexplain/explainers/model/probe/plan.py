@@ -312,7 +312,7 @@ def changed_signals(x: Tensor, plan: Plan) -> tuple[Tensor, Tensor]:
     """
     generator = torch.Generator().manual_seed(0)
     reference = x.expand(len(plan.changes), *x.shape[1:]).clone()
-    other = _other_values(reference.cpu(), generator).to(x)
+    other = other_values(reference.cpu(), generator).to(x)
     changed = reference.clone()
     for copy, change in enumerate(plan.changes):
         if change.nothing:
@@ -329,7 +329,7 @@ def changed_signals(x: Tensor, plan: Plan) -> tuple[Tensor, Tensor]:
     return reference, changed
 
 
-def _other_values(x: Tensor, generator: torch.Generator) -> Tensor:
+def other_values(x: Tensor, generator: torch.Generator) -> Tensor:
     """For each value another one of the same channel, about half of all values away in rank."""
     result = x.clone()
     for channel in range(x.shape[-1]):

@@ -1,0 +1,182 @@
+"""Finds where values pass between nodes beside the operations whose edges are followed."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stexplain.errors import InputError
+from stexplain.explainers.model.adjacency.events import Key, Site
+from stexplain.explainers.model.adjacency.roles import MessageRoles, ProductRoles
+from stexplain.explainers.model.adjacency.unfollowed.evidence import Finding, finding, halves
+from stexplain.explainers.model.adjacency.unfollowed.passes import Passes, Step
+from stexplain.explainers.model.caller import ModelCaller
+from stexplain.explainers.model.model_input import ModelInput
+from stexplain.explainers.model.probe.observe import in_a_copy
+from stexplain.explainers.model.probe.plan import other_values
+from stexplain.explainers.outputs.nested import tensors_in
+
+_WHY = {
+    "function": "values pass between nodes here ({line}), by nothing whose edges can be followed",
+    "normalisation": "values pass between nodes by the mean and variance of this normalisation ({line}), over no edges",
+    "sent": "values had passed between nodes before they entered here ({line}), by nothing whose edges can be followed",
+}
+
+
+@dataclass(frozen=True)
+class Unfollowed:
+    """Where values pass between nodes, and over no edges.
+
+    Attributes:
+        site: where.
+        why: it is not followed, in words.
+    """
+
+    site: Site
+    why: str
+
+
+def find_unfollowed(
+    caller: ModelCaller,
+    model_input: ModelInput,
+    roles: Mapping[Key, ProductRoles | MessageRoles],
+    listed: Collection[Site],
+) -> tuple[list[Unfollowed], int]:
+    """Where values pass between nodes beside what is followed: normalisations over nodes, and the first other step.
+
+    Followed operations keep the weights of their edges, and let nothing pass from a node to another. Half of the nodes
+    is changed, then the other half: where the result of a function changes at other nodes too, and the output depends
+    on it, values have passed.
+
+    Args:
+        caller: of the model, which is frozen.
+        model_input: samples.
+        roles: of the calls that are followed.
+        listed: where else operations were found that cannot be followed: what is said already.
+
+    Returns:
+        What was found, and how many samples went through the model.
+    """
+    passes: list[_Asked] = []
+
+    def work(runner: ModelCaller, samples: ModelInput) -> dict[int, Step]:
+        passes.append(_Asked(runner, samples, roles))
+        return passes[-1].found()
+
+    try:
+        found = in_a_copy(caller, _one_sample(caller, model_input), work)
+    except Exception as error:  # whatever a foreign model raises
+        steady = not any(each.unsteady for each in passes)
+        reason = f"{type(error).__name__}: {error}" if steady else "it runs other functions on other samples"
+        why = f"whether values pass between nodes elsewhere in the model could not be measured: {reason}"
+        return [Unfollowed(Site("", "elsewhere", ""), why)], sum(each.inferences for each in passes)
+    return _told(found, listed), sum(each.inferences for each in passes)
+
+
+class _Asked:
+    """The passes of one model on one sample, and what they tell.
+
+    Args:
+        runner: of the model.
+        samples: one, or all where the model takes no other number.
+        roles: of the calls that are followed, for any number of samples.
+    """
+
+    def __init__(self, runner: ModelCaller, samples: ModelInput, roles: Mapping[Key, ProductRoles | MessageRoles]):
+        assert runner.model is not None
+        self.inferences = 0
+        self._runner, self._model, self._samples = runner, runner.model, samples
+        own = {key: each.with_samples(samples.sizes["b"]) for key, each in roles.items()}
+        self._passes = Passes(samples.sizes["n"], own, runner.argument)
+        self._halves = halves(samples.sizes["n"])
+
+    @property
+    def unsteady(self) -> bool:
+        """Whether another pass ran other functions than the first."""
+        return self._passes.unsteady
+
+    def found(self) -> dict[int, Step]:
+        """The steps, by their number, where values have passed and go on to the output."""
+        self._compare()
+        steps, passed = self._passes.steps, []
+        before: Finding = "unknown"
+        for number, step in enumerate(steps):
+            kind = self._finding(step)
+            if step.kind == "normalisation":
+                # Its axes are those of what enters it, the step before.
+                kind = "passed" if kind != "local" and before == "local" else "local"
+            if kind == "passed":
+                passed.append(number)
+            before = kind
+        return {number: steps[number] for number in self._reaching(passed)} if passed else {}
+
+    def _compare(self) -> None:
+        layout, samples, steps = self._runner.inputs, self._samples, self._passes.steps
+        x = layout.to_batch(samples.x, **samples.sizes)
+        generator = torch.Generator().manual_seed(0)
+        while not steps or self._passes.left:
+            with self._passes.watched(self._model, "reference"):
+                self._forward(samples.x)
+            if not steps:
+                return
+            for half in self._halves:
+                where = torch.as_tensor(half, device=x.device)[:, None]
+                changed = torch.where(where, other_values(x.cpu(), generator).to(x), x)
+                with self._passes.watched(self._model, "changed"):
+                    self._forward(layout.from_batch(changed))
+
+    def _forward(self, x: Tensor) -> Any:
+        self.inferences += self._samples.sizes["b"]
+        torch.manual_seed(0)
+        # With gradients in every pass: some functions work otherwise without.
+        return self._runner._forward(self._samples, x.detach().clone().requires_grad_())
+
+    def _finding(self, step: Step) -> Finding:
+        responses = [np.stack([each[place] for each in step.responses]) for place in range(len(step.axes))]
+        if not responses[0].any():
+            return "local"
+        rounding = torch.finfo(self._samples.x.dtype).eps ** 0.6
+        return finding(responses, self._halves, rounding, step.fold)
+
+    def _reaching(self, numbers: Sequence[int]) -> list[int]:
+        """Which of the steps the output depends on: weights of edges may be computed of several nodes."""
+        with self._passes.watched(self._model, "differentiated"):
+            output = self._forward(self._samples.x)
+        outputs = [each for each in tensors_in(output).values() if each.requires_grad]
+        tensors = {number: self._passes.differentiated[number] for number in numbers}
+        known = {number: each for number, each in tensors.items() if each.requires_grad}
+        if not outputs or not known:
+            return []
+        generator = torch.Generator().manual_seed(0)
+        weights = [torch.randn(each.shape, generator=generator, dtype=each.dtype).to(each) for each in outputs]
+        gradients = torch.autograd.grad(outputs, list(known.values()), weights, allow_unused=True)
+        return [n for n, each in zip(known, gradients, strict=True) if each is not None and bool(each.any())]
+
+
+def _one_sample(caller: ModelCaller, model_input: ModelInput) -> ModelInput:
+    try:
+        first = caller._rows(model_input, slice(0, 1))
+        caller._forward(first)
+    except InputError:
+        # Such as a model that takes its own number of samples only.
+        return model_input
+    return first
+
+
+def _told(found: Mapping[int, Step], listed: Collection[Site]) -> list[Unfollowed]:
+    result: dict[Site, Unfollowed] = {}
+    for step in found.values():
+        if step.site in result:
+            continue
+        if step.site in listed:
+            break
+        file, _, line = step.site.line.rpartition(":")
+        result[step.site] = Unfollowed(step.site, _WHY[step.kind].format(line=f"{Path(file).name}, line {line}"))
+        if step.kind != "normalisation":
+            # What follows gets values of other nodes from here.
+            break
+    return list(result.values())

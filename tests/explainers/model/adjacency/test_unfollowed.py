@@ -1,0 +1,125 @@
+"""What passes between nodes over no edge that is followed is listed, and nothing else is."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from stexplain.errors import InputError
+from stexplain.explainers.methods.edge_importance import EdgeImportance
+from stexplain.explainers.model.adjacency.table import adjacencies
+from stexplain.explainers.model.adjacency.unfollowed.evidence import finding, halves
+from tests.explainers.model.adjacency.mixing_models import road
+
+NODES, FRAMES, WIDTH = 7, 6, 3
+FEW = (torch.arange(NODES)[:, None] + torch.arange(3)) % NODES
+
+
+class Net(nn.Module):
+    """A product with an adjacency, another step, and a pooling."""
+
+    def __init__(self, step, product=True):
+        super().__init__()
+        torch.manual_seed(1)
+        self.register_buffer("road", road(nodes=NODES))
+        self.product, self.step = product, step
+        self.first, self.second = nn.Linear(2, WIDTH), nn.Linear(WIDTH, WIDTH)
+        self.norm = nn.LayerNorm([NODES, WIDTH])
+        self.along = nn.Conv2d(WIDTH, WIDTH, (1, 3), padding=(0, 1))
+        self.rows = nn.GRU(WIDTH, WIDTH, batch_first=True)
+        self.attention = nn.MultiheadAttention(WIDTH, 1, batch_first=True)
+        self.head = nn.Linear(WIDTH, 4)
+
+    def forward(self, x):
+        hidden = torch.relu(self.first(x))
+        if self.product:
+            hidden = torch.einsum("btnc,nm->btmc", hidden, self.road)
+        return self.head(torch.relu(self.step(self, hidden)).mean((1, 2)))
+
+
+def looped(net, h):
+    out = h.clone()
+    for node in range(1, NODES):
+        out[:, :, node] = h[:, :, node] + h[:, :, node - 1] / 2
+    return out
+
+
+def rows(net, h):
+    return net.rows(h.flatten(0, 1))[0].view_as(h)
+
+
+def attended(net, h):
+    flat = h.flatten(0, 1)
+    return net.attention(flat, flat, flat)[0].view_as(h)
+
+
+def scattered(net, h):
+    source, target = net.road.nonzero().T
+    return torch.zeros_like(h).index_add_(2, target, h[:, :, source])
+
+
+PASSES = {
+    "roll": lambda net, h: torch.roll(h, 1, 2),
+    "add": lambda net, h: h + h.mean(2, keepdim=True),
+    "along.conv2d": lambda net, h: net.along(h.permute(0, 3, 1, 2)).permute(0, 2, 3, 1),
+    "mul": lambda net, h: h * torch.sigmoid(net.second(h.mean((1, 2), keepdim=True))),
+    "getitem": lambda net, h: h[:, :, FEW.to(h.device)].amax(3),
+    "setitem": looped,
+    "rows.gru": rows,
+    "norm.layer_norm": lambda net, h: net.norm(h),
+}
+PASSES_NOT = {
+    "linear": lambda net, h: net.second(h),
+    "temporal": lambda net, h: torch.cat([h[:, 1:], h[:, :1]], 1),
+    "attention pooling": lambda net, h: h * torch.softmax(net.second(h)[..., :1], 2),
+    "attention": attended,
+    "scatter": scattered,
+}
+
+
+@pytest.mark.parametrize("place", PASSES)
+@pytest.mark.parametrize("product", [True, False], ids=["beside a product", "alone"])
+def test_what_passes_values_over_no_edge_is_listed_with_its_place(place, product):
+    x = torch.randn(2, FRAMES, NODES, 2)
+    table = adjacencies(Net(PASSES[place], product).eval(), x, inputs="b t n c")
+    assert table["name"].tolist() == ["road"] * product + [place]
+    assert table["why"].iloc[-1].startswith("values pass between nodes")
+    assert table["edges"].iloc[-1] == 0
+
+
+@pytest.mark.parametrize("step", PASSES_NOT)
+def test_what_keeps_nodes_apart_and_what_is_followed_is_no_alarm(step):
+    table = adjacencies(Net(PASSES_NOT[step]).eval(), torch.randn(2, FRAMES, NODES, 2), inputs="b t n c")
+    assert table["why"].tolist() == [""] * len(table)
+    assert table.attrs["inferences"] < 50
+
+
+def test_a_shift_behind_a_normalisation_is_found():
+    net = Net(lambda net, h: torch.roll(net.norm(h), 1, 2)).eval()
+    table = adjacencies(net, torch.randn(2, FRAMES, NODES, 2), inputs="b t n c")
+    assert table["name"].tolist() == ["road", "norm.layer_norm", "roll"]
+
+
+def test_the_map_says_what_it_lacks():
+    x = torch.randn(2, FRAMES, NODES, 2)
+    e = EdgeImportance(Net(PASSES["roll"]).eval(), inputs="b t n c")(x, target=1)
+    (note,) = e.notes
+    assert note.startswith("Not explained: roll: values pass between nodes here")
+    assert note in repr(e)
+    assert EdgeImportance(Net(PASSES_NOT["linear"]).eval(), inputs="b t n c")(x, target=1).notes == ()
+    with pytest.raises(InputError, match="no operation of Net was found .* known .roll: values pass"):
+        EdgeImportance(Net(PASSES["roll"], product=False).eval(), inputs="b t n c")(x, target=1)
+
+
+@pytest.mark.parametrize("nodes", [2, 3, 25, 64, 207])
+def test_any_two_nodes_are_told_apart(nodes):
+    rows = halves(nodes)
+    assert len(np.unique(rows, axis=1).T) == nodes
+    assert (rows[::2] != rows[1::2]).all()
+
+
+def test_channels_of_a_pooling_are_no_nodes():
+    generator = np.random.default_rng(0)
+    changed = halves(5)
+    for _ in range(200):
+        assert finding([generator.random((len(changed), 10))], changed, 1e-9) == "unknown"
