@@ -78,5 +78,6 @@ def received(event: Event, roles: ProductRoles | MessageRoles) -> NodeAxis:
 
 
 def _weights(like: Tensor) -> Tensor:
-    # Of both signs, unlike each other, and the same in every pass.
-    return torch.arange(1, like.numel() + 1, device=like.device, dtype=like.dtype).mul(0.7).cos().reshape(like.shape)
+    # Of both signs, unlike each other, and the same in every pass; half precision does not count so far.
+    numbers = torch.arange(1, like.numel() + 1, device=like.device, dtype=torch.float32)
+    return numbers.mul(0.7).cos().to(like.dtype).reshape(like.shape)
