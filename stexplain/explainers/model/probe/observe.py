@@ -136,11 +136,11 @@ def in_a_copy(caller: ModelCaller, model_input: ModelInput, work: Callable[[Mode
     errors: list[Exception] = []
     for double in (True, False):
         try:
-            with _runner(caller, double) as runner, OpenReLU():
+            with runner_of(caller, exact=double) as runner, OpenReLU():
                 device, _ = device_and_dtype(_model_of(runner))
                 whole = _all_valid(model_input)
                 with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []), differentiable(device):
-                    return work(runner, _as_double(whole) if double else whole)
+                    return work(runner, as_double(whole) if double else whole)
         except Exception as error:  # whatever a foreign model raises
             errors.append(error)
     raise errors[-1]
