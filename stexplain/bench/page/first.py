@@ -128,8 +128,9 @@ def _trust(results: Mapping[str, Any], runs: Sequence[RunResults], stages: Seque
         for dataset in datasets
         for text in dataset.get("implausible") or ()
     ]
+    node = runs[0].node if runs else "node"
     if runs and all(len(run.trainings) == 1 for run in runs):
-        lines.append("Each model was trained once: another seed may lead to a model that uses other nodes.")
+        lines.append(f"Each model was trained once: another seed may lead to a model that uses other {node}s.")
     elif (most := max((len(run.trainings) for run in runs), default=0)) and most < ENOUGH:
         lines.append(
             f"Each model was trained {most} times only. A claim over trainings must hold for others too, and a test "
@@ -139,7 +140,7 @@ def _trust(results: Mapping[str, Any], runs: Sequence[RunResults], stages: Seque
     if any(dataset.get("planted") for dataset in datasets):
         lines.append("Accuracy and errors on synthetic data say nothing about real data.")
     if not all(dataset.get("planted") for dataset in datasets):
-        lines.append("Real data has no ground truth: masking tells whether nodes matter to the model, no more.")
+        lines.append(f"Real data has no ground truth: masking tells whether {node}s matter to the model, no more.")
     lines.append("An explanation says what this model uses, not what causes the outcome in the world.")
     more: list[str] = []
     for stage in stages:
