@@ -70,13 +70,18 @@ def wrong_slopes(explainer: Explainer, model_input: ModelInput, targets: Sequenc
         targets: of the explanations.
     """
     chunk, score_fns = next(explainer._chunks(model_input, targets, _SAMPLES))
-    with runner_of(explainer, exact=True) as runner:
+    device = model_input.x.device
+    # A model that draws takes nothing from the caller's stream of random numbers.
+    forked = torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
+    with runner_of(explainer, exact=True) as runner, forked:
         # All of the model, not the part that a target of few nodes needs; and what is said of it is said already.
         runner._locality, runner._ways, runner._notes = None, {}, []
         chunk = as_double(chunk)
         fixed = [FixedTarget(score_fn, chunk.sizes["b"]) for score_fn in score_fns]
 
         def scores(x: Tensor) -> list[Tensor]:
+            # The same in each pass.
+            torch.manual_seed(_SEED)
             (copied,) = runner._copies(chunk, x)
             output = runner._forward(copied)
             return [target(output).scores.double() for target in fixed]
