@@ -242,6 +242,27 @@ def test_all_but_the_field_costs_nothing():
     assert max(copies for _, copies in rows) == len(part.field)
 
 
+@pytest.mark.parametrize("kind", [InputGradient, ExpectedFall])
+def test_a_gradient_runs_the_whole_model_as_often_as_occlusion_does(kind, monkeypatch):
+    """Whether it is the derivative needs no look at the whole: a graph of any size costs what the field does."""
+    nodes = []
+    forward = STGCNForecaster.forward
+
+    def counted(self, *args, **options):
+        nodes.append(len(self.graph.nodes))
+        return forward(self, *args, **options)
+
+    monkeypatch.setattr(STGCNForecaster, "forward", counted)
+
+    def passes(kind, **options):
+        nodes.clear()
+        e = kind(network(), **options)(readings(samples=1), target=Forecast("s5", 3))
+        assert any(NOTE in note for note in e.notes)
+        return nodes.count(N)
+
+    assert passes(kind) <= passes(Occlusion, window=None)
+
+
 def test_targets_that_may_read_more_run_on_the_whole():
     class Derived(Forecast):
         def score(self, output, info=None):

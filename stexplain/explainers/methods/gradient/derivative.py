@@ -42,15 +42,18 @@ class DifferentiatesInput(Explainer):
         self._slopes: dict[Any, list[Slope | None]] = {}
 
     def _by_target(self, model_input: ModelInput, targets: Sequence[Target]) -> list[Explanation]:
+        if self._locality is not None and self._locality.proven:
+            # A network of this package, whose gradients are tested; a look at all of its nodes may cost far more.
+            return super()._by_target(model_input, targets)
         sizes = {axis: size for axis, size in model_input.sizes.items() if axis not in "bt"}
         names = [(type(target), target.text()) for target in targets]
         key = (*sizes.items(), *sorted(model_input.shared), *sorted(model_input.per_sample), *names)
-        # Functions, and what has an entry per sample, are not told apart by their text.
+        # Functions, and what has an entry per sample, are not distinguished by their text.
         known = None if {kind for kind, _ in names} & {Custom, PerSample} else self._slopes.get(key)
         if known is None:
             try:
                 known = wrong_slopes(self, model_input, targets)
-            except Exception:  # a model need not run in float64, or on a few of its samples: it cannot be told then
+            except Exception:  # a model need not run in float64, or on a few of its samples: it is not known then
                 known = [None] * len(targets)
             self._slopes[key] = known
         found = super()._by_target(model_input, targets)
@@ -58,7 +61,7 @@ class DifferentiatesInput(Explainer):
 
 
 def wrong_slopes(explainer: Explainer, model_input: ModelInput, targets: Sequence[Target]) -> list[Slope | None]:
-    """Of each target the slope that its gradient misses most; none where it misses none, or that cannot be told.
+    """Of each target the slope that its gradient misses most; none where it misses none, or that is not known.
 
     Of the first samples, in float64 on a copy of the model: the score's gradient times a random direction, and the
     difference of scores a little way on and back. The samples are moved off what they are first, within their range,

@@ -15,7 +15,7 @@ Finding = Literal["local", "passed", "unknown"]
 
 
 def halves(nodes: int) -> NDArray[np.bool_]:
-    """Which nodes are changed in each pass: a half of them, then the other half, so that any two are told apart.
+    """Which nodes are changed in each pass: a half of them, then the other half, so that any two are distinguished.
 
     Args:
         nodes: N, at least 2.
