@@ -14,6 +14,17 @@ from tests.explainers.model.probe import test_downstream as downstream
 from tests.explainers.small_models import signals
 
 CTN, TNC = "b c t n", "b t n c"
+
+
+def _remembers() -> nn.Module:
+    """Recurrent, with open forget gates: what fades is lost in rounding, sooner or later by processor."""
+    network = kinds.PerNode(layers=2)
+    with torch.no_grad():
+        for bias in (network.rnn.bias_ih_l0, network.rnn.bias_ih_l1):
+            bias[5:10] = 4
+    return network
+
+
 # A network, the shape of its samples, its layout, and how many inferences of one sample measuring all layers takes.
 NETWORKS = {
     "convolution": (lambda: kinds.Convolution(before=1, behind=1), (3, 3, 12, 5), CTN, 46),
@@ -32,7 +43,7 @@ NETWORKS = {
     "looks back, of a long clip": (kinds.Causal, (2, 3, 200, 5), CTN, 43.44),
     "pads the past": (kinds.PadsToItsView, (3, 3, 6, 5), "b c n t", 26),
     "recurrent": (kinds.PerNode, (3, 12, 5, 3), TNC, 126),
-    "recurrent, of a long clip": (kinds.PerNode, (2, 200, 5, 3), TNC, 185.52),
+    "recurrent, of a long clip": (_remembers, (2, 200, 5, 3), TNC, 99.76),
     "recurrent both ways": (lambda: kinds.PerNode(nn.GRU, bidirectional=True), (3, 12, 5, 3), TNC, 126),
     "recurrent, all nodes": (kinds.Joints, (3, 12, 5, 3), TNC, 46),
     "attention over time": (lambda: kinds.Attention("t"), (3, 12, 7, 3), TNC, 144),
