@@ -155,7 +155,7 @@ class Accuracy:
         frames = torch.arange(x.shape[2], device=x.device)[:, None, None]
         last = torch.where(present, frames, 0).amax(2, keepdim=True)
         values = x.gather(2, last.expand(*x.shape[:2], 1, *x.shape[3:]))  # [B, 1, 1, N, C]
-        found = [self._at_all_horizons(one, layout, masked) for one in values.split(1, dim=-1)]
+        found = [self._at_all_horizons(one[..., None], layout, masked) for one in values.unbind(-1)]
         guesses = [one for one in found if one is not None]
         return min(guesses, key=lambda one: float(_errors(one, self.labels).mean()), default=None)
 
