@@ -134,7 +134,11 @@ def _unfollowed(caller: ModelCaller, model_input: ModelInput, mixings: list[Mixi
     """Where values pass between nodes beside these operations, by nothing whose edges could be explained."""
     roles = {key: call.roles for mixing in mixings for key, call in mixing.calls.items() if call.roles is not None}
     found, inferences = find_unfollowed(caller, model_input, roles, {mixing.site for mixing in mixings if mixing.why})
-    return [Mixing(each.site.where, "computed", each.site, why=each.why) for each in found], inferences
+    reasons = {each.site: each.why for each in found if each.followed}
+    for mixing in mixings:
+        mixing.why = mixing.why or reasons.get(mixing.site, "")
+    beside = [each for each in found if not each.followed]
+    return [Mixing(each.site.where, "computed", each.site, why=each.why) for each in beside], inferences
 
 
 def _copied_as(caller: ModelCaller, model_input: ModelInput) -> tuple[ModelInput, Plan | None]:

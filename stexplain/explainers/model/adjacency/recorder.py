@@ -193,8 +193,8 @@ def _line() -> str:
     """The file and line of the model's code that calls the operation."""
     frame = sys._getframe(1)
     while frame.f_back is not None:
-        package = str(frame.f_globals.get("__name__", "")).split(".")
-        if package[0] not in ("torch", "einops", "dgl") and "adjacency" not in package:
+        name = str(frame.f_globals.get("__name__", ""))
+        if name.partition(".")[0] not in ("torch", "einops", "dgl") and not name.startswith(__package__):
             break
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"

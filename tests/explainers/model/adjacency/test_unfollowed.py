@@ -8,7 +8,7 @@ from torch import nn
 from stexplain.errors import InputError
 from stexplain.explainers.methods.edge_importance import EdgeImportance
 from stexplain.explainers.model.adjacency.table import adjacencies
-from stexplain.explainers.model.adjacency.unfollowed.evidence import finding, halves
+from stexplain.explainers.model.adjacency.unfollowed.evidence import finding, halves, reordered
 from tests.explainers.model.adjacency.mixing_models import road
 
 NODES, FRAMES, WIDTH = 7, 6, 3
@@ -111,8 +111,55 @@ def test_the_map_says_what_it_lacks():
         EdgeImportance(Net(PASSES["roll"], product=False).eval(), inputs="b t n c")(x, target=1)
 
 
+ORDER = torch.tensor([3, 0, 5, 1, 4, 2, 6])
+REORDERS = {
+    "getitem": (lambda h: h[:, :, ORDER], lambda h: h[:, :, torch.argsort(ORDER)]),
+    "index_select": (lambda h: h.index_select(2, ORDER), lambda h: h),
+    "flip": (lambda h: h.flip(2), lambda h: h.flip(2)),
+    "roll": (lambda h: torch.roll(h, 2, 2), lambda h: h),
+}
+
+
+@pytest.mark.parametrize("place", REORDERS)
+@pytest.mark.parametrize("folded", [False, True])
+def test_edges_among_nodes_in_another_order_bear_no_names_of_others(place, folded):
+    """A product behind a change of order is refused; one before it is explained."""
+    there, back = REORDERS[place]
+
+    class Reordered(Net):
+        def forward(self, x):
+            hidden = there(torch.einsum("btnc,nm->btmc", torch.relu(self.first(x)), 2 * self.road))
+            if folded:
+                wide = hidden.permute(0, 1, 3, 2).flatten(0, 2) @ self.road
+                hidden = wide.reshape(len(x), FRAMES, WIDTH, NODES).permute(0, 1, 3, 2)
+            else:
+                hidden = torch.einsum("btnc,nm->btmc", hidden, self.road)
+            return self.head(torch.relu(self.second(back(hidden))).mean((1, 2)))
+
+    x, net = torch.randn(2, FRAMES, NODES, 2), Reordered(None).eval()
+    table = adjacencies(net, x, inputs="b t n c")
+    # Two products of one name, distinguished by their lines, in a module whose name is that of a folder of the package.
+    assert [why.startswith("its nodes are in another order") for why in table["why"]] == [False, True, False]
+    explain = EdgeImportance(net, inputs="b t n c")
+    e = explain(x, target=1)
+    assert len(set(e.to_frame()["block"])) == 1
+    assert any("in another order than those of the input" in note for note in e.notes)
+    with pytest.raises(InputError, match="cannot be explained: its nodes are in another order"):
+        EdgeImportance(net, inputs="b t n c", of=[table["name"].iloc[1]])(x, target=1)
+
+
+def test_a_shift_of_some_channels_is_no_order():
+    changed = halves(6)
+    own = changed.astype(float)
+    some = np.repeat(own, 2, 1)
+    some[:, 1::2] = np.roll(own, 1, 1)
+    assert finding([some], changed, 1e-9, (1, 2)) == "passed"
+    assert not reordered([some], changed, 1e-9, (1, 2))
+    assert reordered([np.repeat(np.roll(own, 1, 1), 2, 1)], changed, 1e-9, (1, 2))
+
+
 @pytest.mark.parametrize("nodes", [2, 3, 25, 64, 207])
-def test_any_two_nodes_are_told_apart(nodes):
+def test_any_two_nodes_are_distinguished(nodes):
     rows = halves(nodes)
     assert len(np.unique(rows, axis=1).T) == nodes
     assert (rows[::2] != rows[1::2]).all()

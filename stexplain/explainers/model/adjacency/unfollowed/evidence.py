@@ -62,12 +62,7 @@ def finding(
         ['local', 'passed', 'passed', 'unknown']
     """
     nodes = changed.shape[1]
-    foldings = [
-        response.reshape(len(changed), before, nodes, after).transpose(0, 2, 1, 3).reshape(len(changed), nodes, -1)
-        > np.max(response) * rounding
-        for response in responses
-        for before, after in ([fold] if fold else _folds(response.shape[1] // nodes))
-    ]
+    foldings = _foldings(responses, changed, rounding, fold)
     if any(not (one & ~changed[:, :, None]).any() for one in foldings):
         return "local"
     if fold is not None:
@@ -81,6 +76,52 @@ def finding(
             if (more == changed[::2][:, None, :, None]).mean() >= _AGREE:
                 return "passed"
     return "unknown"
+
+
+def reordered(
+    responses: Sequence[NDArray[np.float64]],
+    changed: NDArray[np.bool_],
+    rounding: float,
+    fold: tuple[int, int] | None = None,
+) -> bool:
+    """Whether each position of a tensor is that of one node, and of some it is another than the input's.
+
+    Args:
+        responses: see `finding`.
+        changed: see `finding`.
+        rounding: see `finding`.
+        fold: see `finding`.
+
+    Example:
+        >>> changed = halves(5)
+        >>> own = changed.astype(float)
+        >>> [reordered([each], changed, 1e-9) for each in (own, np.roll(own, 1, 1), own[:, ::-1] + own)]
+        [False, True, False]
+    """
+    node_of = {column.tobytes(): node for node, column in enumerate(np.ascontiguousarray(changed.T))}
+    for one in _foldings(responses, changed, rounding, fold):
+        of_position = np.ascontiguousarray(one.any(2).T)
+        moving = [position for position, row in enumerate(of_position) if row.any()]
+        nodes = [node_of.get(of_position[position].tobytes()) for position in moving]
+        if moving and None not in nodes and len(set(nodes)) == len(nodes):
+            return nodes != moving
+    return False
+
+
+def _foldings(
+    responses: Sequence[NDArray[np.float64]],
+    changed: NDArray[np.bool_],
+    rounding: float,
+    fold: tuple[int, int] | None,
+) -> list[NDArray[np.bool_]]:
+    """Which positions of each node change in each pass, ``[passes, N, copies]``, for each axis that may be of nodes."""
+    nodes = changed.shape[1]
+    return [
+        response.reshape(len(changed), before, nodes, after).transpose(0, 2, 1, 3).reshape(len(changed), nodes, -1)
+        > np.max(response) * rounding
+        for response in responses
+        for before, after in ([fold] if fold else _folds(response.shape[1] // nodes))
+    ]
 
 
 def _of_few(responds: NDArray[np.bool_]) -> float:

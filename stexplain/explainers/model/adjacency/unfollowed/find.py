@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from stexplain.errors import InputError
 from stexplain.explainers.model.adjacency.events import Key, Site
 from stexplain.explainers.model.adjacency.roles import MessageRoles, ProductRoles
-from stexplain.explainers.model.adjacency.unfollowed.evidence import Finding, finding, halves
+from stexplain.explainers.model.adjacency.unfollowed.evidence import Finding, finding, halves, reordered
 from stexplain.explainers.model.adjacency.unfollowed.passes import Passes, Step
 from stexplain.explainers.model.caller import ModelCaller
 from stexplain.explainers.model.model_input import ModelInput
@@ -25,6 +26,10 @@ _WHY = {
     "normalisation": "values pass between nodes by the mean and variance of this normalisation ({line}), over no edges",
     "sent": "values had passed between nodes before they entered here ({line}), by nothing whose edges can be followed",
 }
+_ORDER = (
+    "its nodes are in another order than those of the input ({line}), whose names its edges would bear. Put samples "
+    "and graph into the model's order beforehand"
+)
 
 
 @dataclass(frozen=True)
@@ -34,10 +39,12 @@ class Unfollowed:
     Attributes:
         site: where.
         why: it is not followed, in words.
+        followed: whether it was taken for one of the operations that are followed; its nodes are in another order.
     """
 
     site: Site
     why: str
+    followed: bool = False
 
 
 def find_unfollowed(
@@ -74,7 +81,11 @@ def find_unfollowed(
         reason = f"{type(error).__name__}: {error}" if steady else "it runs other functions on other samples"
         why = f"whether values pass between nodes elsewhere in the model could not be measured: {reason}"
         return [Unfollowed(Site("", "elsewhere", ""), why)], sum(each.inferences for each in passes)
-    return _told(found, listed), sum(each.inferences for each in passes)
+    of_order = [
+        Unfollowed(step.site, _ORDER.format(line=_line(step)), followed=True)
+        for step in {step.site: step for step in passes[-1].reordered}.values()
+    ]
+    return [*of_order, *_told(found, listed)], sum(each.inferences for each in passes)
 
 
 class _Asked:
@@ -89,6 +100,7 @@ class _Asked:
     def __init__(self, runner: ModelCaller, samples: ModelInput, roles: Mapping[Key, ProductRoles | MessageRoles]):
         assert runner.model is not None
         self.inferences = 0
+        self.reordered: list[Step] = []
         self._runner, self._model, self._samples = runner, runner.model, samples
         own = {key: each.with_samples(samples.sizes["b"]) for key, each in roles.items()}
         self._passes = Passes(samples.sizes["n"], own, runner.argument)
@@ -106,6 +118,8 @@ class _Asked:
         before: Finding = "unknown"
         for number, step in enumerate(steps):
             kind = self._finding(step)
+            if step.kind == "sent" and kind == "passed" and reordered(*self._evidence(step)):
+                self.reordered.append(step)
             if step.kind == "normalisation":
                 # Its axes are those of what enters it, the step before.
                 kind = "passed" if kind != "local" and before == "local" else "local"
@@ -136,11 +150,14 @@ class _Asked:
         return self._runner._forward(self._samples, x.detach().clone().requires_grad_())
 
     def _finding(self, step: Step) -> Finding:
+        evidence = self._evidence(step)
+        return finding(*evidence) if evidence[0][0].any() else "local"
+
+    def _evidence(
+        self, step: Step
+    ) -> tuple[list[NDArray[np.float64]], NDArray[np.bool_], float, tuple[int, int] | None]:
         responses = [np.stack([each[place] for each in step.responses]) for place in range(len(step.axes))]
-        if not responses[0].any():
-            return "local"
-        rounding = torch.finfo(self._samples.x.dtype).eps ** 0.6
-        return finding(responses, self._halves, rounding, step.fold)
+        return responses, self._halves, torch.finfo(self._samples.x.dtype).eps ** 0.6, step.fold
 
     def _reaching(self, numbers: Sequence[int]) -> list[int]:
         """Which of the steps the output depends on: weights of edges may be computed of several nodes."""
@@ -174,9 +191,13 @@ def _told(found: Mapping[int, Step], listed: Collection[Site]) -> list[Unfollowe
             continue
         if step.site in listed:
             break
-        file, _, line = step.site.line.rpartition(":")
-        result[step.site] = Unfollowed(step.site, _WHY[step.kind].format(line=f"{Path(file).name}, line {line}"))
+        result[step.site] = Unfollowed(step.site, _WHY[step.kind].format(line=_line(step)))
         if step.kind != "normalisation":
             # What follows gets values of other nodes from here.
             break
     return list(result.values())
+
+
+def _line(step: Step) -> str:
+    file, _, line = step.site.line.rpartition(":")
+    return f"{Path(file).name}, line {line}"
