@@ -22,7 +22,7 @@ from stexplain.errors import CardError, InputError
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.targets import PerSample
 from stexplain.files import read_json
-from stexplain.metrics import interval, localisation
+from stexplain.metrics import localisation
 from tests.bench.small_roads import generate, write_cards
 from tests.bench.test_classification import assert_sized
 
@@ -124,12 +124,12 @@ def test_integrated_gradients_find_the_sensor_before(finished, result):
         # Two of eight sensors: by chance every fourth event, and all of ten or more in one of a million cases.
         near = np.isin(before, (1, 2))
         assert near.all() if name == "IntegratedGradients" else near.mean() < 0.8
-    # Of the same events, hour by hour: what both find hard or easy does not count.
-    ahead = interval(
-        scores["IntegratedGradients"] - scores["Random"],
-        groups=event_groups(stx.load_series("lane", None, "test"), explained),
-    )
-    assert ahead.low > 0
+    # Of the same events, by slowdown, which reaches three sensors within overlapping windows: each is one unit, and of
+    # so few there is no interval.
+    groups = event_groups(stx.load_series("lane", None, "test"), explained)
+    ahead = pd.Series(scores["IntegratedGradients"] - scores["Random"]).groupby(groups).mean()
+    assert len(ahead) < len(explained) / 2
+    assert (ahead > 0).all()
     assert len(explained) >= 10
     assert result["events"]["forecast"] > 0
     (shown,) = result["events"]["shown"]
