@@ -15,7 +15,7 @@ from stexplain.data.readers.links import Links, graph_of_file
 from stexplain.data.series import WindowedSeries
 from stexplain.data.signals import basicts_folder, libcity, netcdf, tables, tsl_folder
 from stexplain.data.signals.beside import ARRAYS, NETCDF, is_zarr, links_beside, values_file
-from stexplain.data.signals.exports import pems_stations, two_rows
+from stexplain.data.signals.exports import pems_stations, three_columns, two_rows
 from stexplain.data.signals.formats import remedy_for_series
 from stexplain.data.signals.in_memory import is_given, read_given
 from stexplain.data.signals.sensor_data import SensorData, with_locations
@@ -233,11 +233,11 @@ def _of_file(path: Path, header: bool | None, zone: str | None) -> SensorData:
     elif suffix in (".csv", ".tsv", ".txt") and pems_stations.is_stations(path):
         data = pems_stations.read_stations([path])
     elif suffix in (".csv", ".tsv") or (suffix == ".txt" and tables.is_separated(path)):
+        three_columns.refuse_three_columns(path, header)
         two = header is not False and two_rows.has_two_rows(path)
         data = two_rows.read_two_rows(path, zone) if two else tables.read_wide(path, header, zone)
     else:
-        remedy = remedy_for_series(path)
-        raise InputError(f"path: {path} is in no supported format. {remedy}See `stexplain data list`.")
+        raise InputError(f"path: {path} is in no supported format. {remedy_for_series(path)}See `stexplain data list`.")
     return data
 
 

@@ -192,7 +192,11 @@ def test_a_heading_says_the_clocks(tmp_path):
 def test_a_row_for_each_sensor_and_time_without_names_is_said(tmp_path):
     lines = [f"{meter},{195 * 100 + hour},{VALUES[hour, meter % 2]}" for meter in (1392, 1393) for hour in range(48)]
     (tmp_path / "s.csv").write_text(rows(*lines))
-    with pytest.warns(UserWarning, match=r"'0' and '1' of 3 sensors number the rows, .* table\.pivot"):
+    with pytest.raises(DataError, match=r"no line of names and a row for each sensor and time, as 1392, 19500, "):
+        stx.load_sensors(tmp_path / "s.csv", start="2020-01-01", minutes=60, **HOW)
+    # Under names that say nothing it is likely, and not certain.
+    (tmp_path / "s.csv").write_text(rows("a,b,c", *lines))
+    with pytest.warns(UserWarning, match=r"'a' and 'b' of 3 sensors number the rows, .* table\.pivot"):
         stx.load_sensors(tmp_path / "s.csv", start="2020-01-01", minutes=60, **HOW)
     counts = np.random.default_rng(0).integers(0, 9, (96, 3))
     (tmp_path / "s.csv").write_text(rows("a,b,c", *(",".join(map(str, row)) for row in counts)))

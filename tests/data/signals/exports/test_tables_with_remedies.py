@@ -161,3 +161,33 @@ def test_notes_in_more_cells_than_there_are_columns(tmp_path, monkeypatch):
     (tmp_path / "cut.csv").write_text("\n".join(["time,GHI,DHI", *lines[3:], "2024"]))
     with pytest.raises(DataError, match=r"line 74: 1 cells; expected 3, as in the first line\. Is the file truncated"):
         stx.load_sensors(tmp_path / "cut.csv", **HOW)
+
+
+@pytest.mark.parametrize("sensors_first", [True, False])
+@pytest.mark.parametrize("names", [("15257588940", "1525745"), ("b", "a")])
+@pytest.mark.parametrize("separator", [",", "\t"])
+def test_three_columns_without_names_are_no_three_sensors(tmp_path, monkeypatch, sensors_first, names, separator):
+    """As Q-Traffic has them, with numbers of steps or with times."""
+    steps = [f"{hour:%Y-%m-%d %H:%M:%S}" for hour in HOURS]
+    for name, times in (("dated.csv", steps), ("steps.csv", range(72))):
+        rows = [(one, time, VALUES[t, n]) for n, one in enumerate(names) for t, time in enumerate(times)]
+        if not sensors_first:
+            rows = [(time, one, VALUES[t, n]) for t, time in enumerate(times) for n, one in enumerate(names)]
+        lines = [separator.join(map(str, row)) for row in rows]
+        (tmp_path / name).write_text("\n".join(lines) + "\n")
+    order = np.argsort(names)
+    expected = tuple(sorted(names))
+    is_read(followed(tmp_path / "dated.csv", tmp_path, monkeypatch), expected, values=VALUES[:, order])
+    followed(tmp_path / "steps.csv", tmp_path, monkeypatch)
+    table = pd.read_csv(tmp_path / "x.csv", dtype={})
+    assert tuple(table.columns) == expected
+    np.testing.assert_allclose(table.to_numpy(), VALUES[:, order])
+
+
+def test_three_sensors_without_names_are_three(tmp_path):
+    """Two that change slowly, and as whole numbers, among them."""
+    hours = np.arange(72)
+    for first, second in ((hours // 24, hours % 7), (VALUES[:, 0], hours % 5), (hours, 71 - hours)):
+        np.savetxt(tmp_path / "x.csv", np.stack([first, second, VALUES[:, 1]], 1), delimiter=",", fmt="%g")
+        series = stx.load_sensors(tmp_path / "x.csv", header=False, **HOW)
+        assert len(series.graph.nodes) == 3
