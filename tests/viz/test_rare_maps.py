@@ -93,7 +93,7 @@ def test_one_frame_has_a_mark_and_a_whole_number():
     assert curve["mark"]["point"]
     assert curve["encoding"]["x"]["axis"]["values"] == [0]
     assert not skeleton(explained(np.ones((1, 1, 4, 3)))).to_dict()["vconcat"][1]["layer"][0]["mark"]["point"]
-    assert axis(timeline(explained(np.ones((1, 1, 1, 3)))), "x")["values"] == [0, 1]
+    assert axis(timeline(explained(np.ones((1, 1, 1, 3)))), "x")["values"] == [0]
 
 
 def test_a_group_whose_nodes_lie_apart_is_drawn_together():

@@ -244,7 +244,7 @@ def test_all_but_the_field_costs_nothing():
 
 @pytest.mark.parametrize("kind", [InputGradient, ExpectedFall])
 def test_a_gradient_runs_the_whole_model_as_often_as_occlusion_does(kind, monkeypatch):
-    """Whether it is the derivative needs no look at the whole: a graph of any size costs what the field does."""
+    """A graph of any size costs what the field does."""
     nodes = []
     forward = STGCNForecaster.forward
 

@@ -10,8 +10,7 @@ from stexplain.checking import checked_kept
 from stexplain.data.baselines import Baseline, HistoryOr
 from stexplain.errors import InputError
 from stexplain.explainers.arguments import check_counts
-from stexplain.explainers.explainer import Maps
-from stexplain.explainers.methods.gradient.derivative import DifferentiatesInput
+from stexplain.explainers.explainer import Explainer, Maps
 from stexplain.explainers.methods.gradient.expected_gradients import collapsed_standard_error
 from stexplain.explainers.methods.naming import named
 from stexplain.explainers.model.caller import ScoreFn
@@ -28,7 +27,7 @@ _BASELINE, _DRAWS, _SPREAD = HistoryOr("mean"), 16, 1.0
 
 
 @checked_kept
-class ExpectedFall(DifferentiatesInput):
+class ExpectedFall(Explainer):
     """How far the score is expected to fall when an observation is redrawn, to first order: the default method.
 
     An observation x[c] is redrawn as z, normally distributed about x', its node's mean in the sample, or, in windows

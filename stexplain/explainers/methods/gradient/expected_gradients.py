@@ -12,8 +12,7 @@ from stexplain.checking import checked_kept
 from stexplain.data.baselines import Baseline, HistoryOr
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.arguments import check_counts
-from stexplain.explainers.explainer import Maps
-from stexplain.explainers.methods.gradient.derivative import DifferentiatesInput
+from stexplain.explainers.explainer import Explainer, Maps
 from stexplain.explainers.methods.naming import named
 from stexplain.explainers.model.caller import ScoreFn
 from stexplain.explainers.model.gradients import gradient_of
@@ -27,7 +26,7 @@ _REDUCTIONS = {"norm": "the Euclidean norm over channels", "sum": "the sum over 
 
 
 @checked_kept
-class ExpectedGradients(DifferentiatesInput):
+class ExpectedGradients(Explainer):
     """Expected gradients of Erion et al. (Nature Machine Intelligence 2021), from named baselines.
 
     After "Improving performance of deep learning models with axiomatic attribution priors and expected gradients".

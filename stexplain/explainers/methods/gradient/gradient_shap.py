@@ -12,10 +12,9 @@ from stexplain.checking import checked_kept
 from stexplain.data.baselines import Baseline, HistoryOr
 from stexplain.errors import InputError
 from stexplain.explainers.arguments import check_counts
-from stexplain.explainers.explainer import Maps
+from stexplain.explainers.explainer import Explainer, Maps
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.methods.gradient.convergence import check_convergence
-from stexplain.explainers.methods.gradient.derivative import DifferentiatesInput
 from stexplain.explainers.methods.naming import named
 from stexplain.explainers.model.caller import ScoreFn
 from stexplain.explainers.model.gradients import gradient_of
@@ -31,7 +30,7 @@ _BASELINES = (HistoryOr("zero"), HistoryOr("mean"), HistoryOr("interpolation"))
 
 
 @checked_kept
-class GradientSHAP(DifferentiatesInput):
+class GradientSHAP(Explainer):
     """Gradient SHAP: the expected gradients that estimate SHAP values.
 
     The values are those of Lundberg & Lee, "A unified approach to interpreting model predictions" (NeurIPS 2017), the

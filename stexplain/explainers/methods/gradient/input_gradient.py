@@ -10,8 +10,7 @@ from torch import nn
 
 from stexplain.checking import checked_kept
 from stexplain.errors import unknown
-from stexplain.explainers.explainer import Maps, padding_share_of
-from stexplain.explainers.methods.gradient.derivative import DifferentiatesInput
+from stexplain.explainers.explainer import Explainer, Maps, padding_share_of
 from stexplain.explainers.model.caller import ScoreFn
 from stexplain.explainers.model.gradients import gradients, not_differentiable
 from stexplain.explainers.model.index_channels import signal_mask
@@ -26,7 +25,7 @@ _REDUCTIONS = {
 
 
 @checked_kept
-class InputGradient(DifferentiatesInput):
+class InputGradient(Explainer):
     """The gradient map of Das & Ortega (ICASSP 2022), Eq. 3, after Pope et al. (CVPR 2019).
 
     With x ``[B, M, T, N, C]`` the input and y the score of the target, g = dy / dx is `Explanation.channels`, signed,

@@ -10,10 +10,9 @@ from torch import Tensor, nn
 from stexplain.checking import checked_kept
 from stexplain.data.baselines import HISTORY_OR_ZERO, Baseline
 from stexplain.explainers.arguments import check_counts
-from stexplain.explainers.explainer import Maps
+from stexplain.explainers.explainer import Explainer, Maps
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.methods.gradient.convergence import check_convergence
-from stexplain.explainers.methods.gradient.derivative import DifferentiatesInput
 from stexplain.explainers.methods.naming import named
 from stexplain.explainers.model.caller import ScoreFn
 from stexplain.explainers.model.gradients import gradient_of
@@ -27,7 +26,7 @@ _TOLERANCE = 0.05
 
 
 @checked_kept
-class IntegratedGradients(DifferentiatesInput):
+class IntegratedGradients(Explainer):
     """Integrated gradients of Sundararajan et al., "Axiomatic attribution for deep networks" (ICML 2017).
 
     With x' the baseline and y the score of the target:
