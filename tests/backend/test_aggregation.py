@@ -12,6 +12,7 @@ from stexplain.backend.aggregation import aggregate, aggregate_torch, implementa
 from stexplain.backend.dgl import dgl_graph, topology_graph
 from stexplain.backend.topology import Topology
 from stexplain.errors import InputError
+from tests.properties.examples import EXAMPLES
 from tests.reference.graphs import aggregate_dense
 
 
@@ -27,7 +28,7 @@ def random_input(topology: Topology, width: int = 3, dtype: torch.dtype = torch.
     return [x.to(dtype).requires_grad_(), weight.to(dtype).requires_grad_()]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=EXAMPLES or 25)
 @given(st.integers(0, 99), st.integers(1, 6), st.integers(1, 6), st.integers(0, 20), st.integers(0, 4))
 def test_both_implementations_equal_the_dense_sum(seed: int, sources: int, targets: int, edges: int, width: int):
     topology = random_topology(seed, sources, targets, edges)

@@ -14,6 +14,7 @@ from stexplain.data.transforms import (
     read_frames,
 )
 from stexplain.errors import InputError
+from tests.properties.examples import EXAMPLES, seeds
 from tests.reference.recordings import slow_resample
 
 
@@ -41,8 +42,8 @@ def random_clips(seed, count=5, gaps=0.3):
     return clips
 
 
-@settings(max_examples=60, deadline=None)
-@given(seed=st.integers(0, 2**32), frames=st.integers(1, 20), instances=st.integers(1, 3))
+@settings(max_examples=EXAMPLES or 60)
+@given(seed=seeds, frames=st.integers(1, 20), instances=st.integers(1, 3))
 def test_resampling_is_that_of_the_slow_loop(seed, frames, instances):
     clips = random_clips(seed)
     rows = rows_of(clips)

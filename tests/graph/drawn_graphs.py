@@ -1,4 +1,4 @@
-"""Graphs drawn by hypothesis."""
+"""Graphs drawn by Hypothesis."""
 
 import warnings
 
@@ -16,7 +16,7 @@ def graphs(draw: st.DrawFn, directed: bool | None = None, weighted: bool = True)
     directed = draw(st.booleans()) if directed is None else directed
     pairs = [(s, t) for s in range(nodes) for t in range(nodes) if (s != t if directed else s < t)]
     edges = draw(st.lists(st.sampled_from(pairs), unique=True)) if pairs else []
-    weight = [draw(st.floats(0.01, 10)) for _ in edges] if weighted else None
+    weight = [draw(st.integers(1, 99)) / 7 for _ in edges] if weighted else None
     names = [f"n{index}" for index in range(nodes)]
     center = names[draw(st.integers(0, nodes - 1))]
     with warnings.catch_warnings():

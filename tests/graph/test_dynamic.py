@@ -7,6 +7,7 @@ from stexplain.errors import InputError
 from stexplain.graph import STGraph
 from stexplain.graph.dynamic import DynamicGraph
 from tests.graph.drawn_graphs import dense
+from tests.properties.examples import EXAMPLES
 
 # Graphs are drawn at random, and some are made so: what is named of them is held by test_notices.
 pytestmark = [
@@ -41,7 +42,7 @@ def test_relations_are_those_of_each_frame(dynamic: DynamicGraph, strategy: str)
         np.testing.assert_allclose(matrices[frame], dynamic.at(frame).relations(strategy).matrices(4), atol=1e-12)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=EXAMPLES or 30)
 @given(st.lists(st.lists(st.sampled_from([0.0, 1.0, 2.5]), min_size=3, max_size=3), min_size=1, max_size=4))
 def test_snapshots_and_frames_are_inverse(weight: list[list[float]]):
     dynamic = DynamicGraph(STGraph("abc", [(0, 1), (1, 2), (2, 0)]), weight)

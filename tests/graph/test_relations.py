@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stexplain.backend.aggregation import aggregate
@@ -24,13 +24,11 @@ def assert_equal(relations: Relations, expected: list[np.ndarray]) -> None:
     np.testing.assert_allclose(relations.matrices(len(expected[0])), np.stack(expected), rtol=0, atol=1e-12)
 
 
-@settings(deadline=None)
 @given(graphs(directed=False))
 def test_uniform_is_the_symmetric_normalisation(graph: STGraph):
     assert_equal(graph.relations("uniform"), reference.uniform_relations(dense(graph)))
 
 
-@settings(deadline=None)
 @given(graphs(directed=True))
 def test_uniform_in_a_directed_graph_divides_by_outgoing_and_incoming_weights(graph: STGraph):
     own = dense(graph) + np.eye(len(graph))
@@ -38,7 +36,6 @@ def test_uniform_in_a_directed_graph_divides_by_outgoing_and_incoming_weights(gr
     assert_equal(graph.relations("uniform"), [expected])
 
 
-@settings(deadline=None)
 @given(graphs(weighted=False), st.integers(0, 3))
 def test_distance_and_spatial_equal_the_paper(graph: STGraph, max_hop: int):
     center = graph.index(graph.center or "")
@@ -48,7 +45,6 @@ def test_distance_and_spatial_equal_the_paper(graph: STGraph, max_hop: int):
         assert_equal(graph.relations(strategy, max_hop=max_hop), expected)
 
 
-@settings(deadline=None)
 @given(graphs())
 def test_weights_enter_distance_and_spatial(graph: STGraph):
     center = graph.index(graph.center or "")
@@ -56,14 +52,12 @@ def test_weights_enter_distance_and_spatial(graph: STGraph):
     assert_equal(graph.relations("spatial"), reference.spatial_relations(dense(graph), center))
 
 
-@settings(deadline=None)
 @given(graphs(), st.integers(0, 3))
 def test_random_walk_equals_the_paper(graph: STGraph, steps: int):
     expected = reference.walk_relations(dense(graph), steps, graph.directed)
     assert_equal(graph.relations("random_walk", steps=steps), expected)
 
 
-@settings(deadline=None)
 @given(graphs(directed=False), st.integers(1, 5))
 def test_chebyshev_is_the_cosine_over_the_spectrum(graph: STGraph, order: int):
     expected = reference.chebyshev_relations(dense(graph), order)
