@@ -72,7 +72,10 @@ def test_the_joined_report_is_that_of_one_call(whole, parts, tmp_path, monkeypat
     )
     assert {name for name in everything - own if not name.startswith(("store/", "stages/data/"))} == set()
     assert own - everything == set()
-    assert (joined / "report.html").stat().st_size > 10_000
+    for folder in (joined, whole):
+        report = (folder / "report.html").read_text("utf-8")
+        assert len(report) > 10_000
+        assert all(f">{name}<" in report for name in ("xview/small", "again"))
 
 
 def test_further_trainings_may_be_added_to_a_joined_folder(raw, parts, tmp_path, monkeypatch):
