@@ -20,6 +20,28 @@ def generators_kept() -> Iterator[None]:
             random.setstate(state)
 
 
+def seed_torch() -> None:
+    """Seeds torch's own generators, those of accelerators too, with 0.
+
+    Without an accelerator `torch.manual_seed` also notes for each kind, with the whole stack of calls, that it is to be
+    seeded once it is there: a tenth of the time of what explains a small network.
+
+    Example:
+        >>> with generators_kept():
+        ...     seed_torch()
+        ...     one = torch.rand(1)
+        >>> with torch.random.fork_rng():
+        ...     _ = torch.manual_seed(0)
+        ...     one == torch.rand(1)
+        tensor([True])
+    """
+    # Torch 2.4 and 2.5 cannot say whether there is any.
+    if not hasattr(torch, "accelerator") or torch.accelerator.is_available():
+        torch.manual_seed(0)
+    else:
+        torch.default_generator.manual_seed(0)
+
+
 @contextmanager
 def seeded() -> Iterator[None]:
     """What the block draws is the same each time, and the caller's own streams are untouched.
@@ -32,7 +54,7 @@ def seeded() -> Iterator[None]:
         True
     """
     with generators_kept():
-        torch.manual_seed(0)
+        seed_torch()
         np.random.seed(0)  # noqa: NPY002
         random.seed(0)
         yield

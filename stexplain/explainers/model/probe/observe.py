@@ -25,6 +25,7 @@ from stexplain.explainers.model.probe.plan import Plan, changed_signals, first_p
 from stexplain.explainers.model.running.frozen import differentiable, frozen_eval
 from stexplain.explainers.model.running.in_double import InDouble
 from stexplain.explainers.model.running.state import kept_state
+from stexplain.explainers.outputs.same_draws import seed_torch
 
 T = TypeVar("T")
 Collect = Callable[[nn.Module], AbstractContextManager[T]]
@@ -201,7 +202,7 @@ def _run(runner: ModelCaller, model_input: ModelInput) -> None:
     device, _ = device_and_dtype(_model_of(runner))
     # The same random numbers in each pass, and the caller's own stream of them untouched.
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []), differentiable(device):
-        torch.manual_seed(0)
+        seed_torch()
         runner._forward(model_input)
 
 

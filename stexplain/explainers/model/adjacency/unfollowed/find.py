@@ -20,6 +20,7 @@ from stexplain.explainers.model.model_input import ModelInput
 from stexplain.explainers.model.probe.observe import in_a_copy
 from stexplain.explainers.model.probe.plan import other_values
 from stexplain.explainers.outputs.nested import tensors_in
+from stexplain.explainers.outputs.same_draws import seed_torch
 
 _WHY = {
     "function": "values pass between nodes here ({line}), by nothing whose edges can be followed",
@@ -145,7 +146,7 @@ class _Asked:
 
     def _forward(self, x: Tensor) -> Any:
         self.inferences += self._samples.sizes["b"]
-        torch.manual_seed(0)
+        seed_torch()
         # With gradients in every pass: some functions work otherwise without.
         return self._runner._forward(self._samples, x.detach().clone().requires_grad_())
 
