@@ -48,5 +48,7 @@ class OpenReLU(TorchFunctionMode):
         if name not in ("relu", "relu_") or not isinstance(x, Tensor) or not x.is_floating_point():
             return func(*args, **kwargs)
         inplace = name == "relu_" or kwargs.get("inplace") or args[1:2] == (True,)
-        # In place, others that hold the tensor see the change, too.
-        return x.copy_(leaky(x)) if inplace else leaky(x)
+        if not inplace:
+            return leaky(x)
+        # In place, others that hold the tensor see the change, too; a backward pass needs what was there before.
+        return x.copy_(leaky(x.clone() if x.requires_grad else x))

@@ -100,6 +100,26 @@ def test_a_shift_behind_a_normalisation_is_found():
     assert table["name"].tolist() == ["road", "norm.layer_norm", "roll"]
 
 
+def masked(net, h):
+    scores = h @ h.transpose(2, 3)
+    return scores.masked_fill(net.road == 0, -torch.inf).softmax(-1) @ h
+
+
+BESIDE = {
+    "masked attention": (masked, lambda net, h: h),
+    "what works in place": (lambda net, h: h, lambda net, h: torch.relu_(net.second(h))),
+}
+
+
+@pytest.mark.parametrize("case", BESIDE)
+@pytest.mark.parametrize("shifted", [True, False])
+def test_a_shift_is_found_beside_what_masks_and_what_works_in_place(case, shifted):
+    before, after = BESIDE[case]
+    net = Net(lambda net, h: after(net, before(net, h).roll(int(shifted), 2))).eval()
+    table = adjacencies(net, torch.randn(2, FRAMES, NODES, 2), inputs="b t n c")
+    assert [name for name, why in zip(table["name"], table["why"], strict=True) if why] == ["roll"] * shifted
+
+
 def test_the_map_says_what_it_lacks():
     x = torch.randn(2, FRAMES, NODES, 2)
     e = EdgeImportance(Net(PASSES["roll"]).eval(), inputs="b t n c")(x, target=1)

@@ -110,8 +110,8 @@ class Passes:
 
     def call(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         """Runs a function of torch, and looks at what it gives."""
-        if self._busy:
-            # What this computes itself.
+        if self._busy or torch._C._functorch.peek_interpreter_stack() is not None:
+            # What this computes itself, or what runs inside `torch.vmap`, of which the result is looked at.
             return func(*args, **kwargs)
         name = getattr(func, "__name__", "").strip("_")
         if name in _MEANS:
@@ -155,12 +155,12 @@ class Passes:
             self._let_through[key] = [before, out.detach().clone()]
             return out
         if self._stage == "differentiated":
-            return out.detach() + own(x - x.detach())
+            return out.detach() + own(_change(x, x.detach()))
         entered, unchanged = self._let_through.get(key, (None, None))
         if entered is None or unchanged is None or entered.shape != before.shape or unchanged.shape != out.shape:
             raise self._other()
         # Of x itself, that all passes have gradients alike: some functions work otherwise without.
-        return unchanged + own(x - entered)
+        return unchanged + own(_change(x, entered))
 
     def _track(self, event: Event) -> Tensor:
         # The messages of a scatter stay as they were: what goes on is its result.
@@ -232,6 +232,11 @@ class Passes:
             rest = [other for other in range(out.ndim) if other != axis]
             each.append((change.amax(rest) if rest else change).cpu().double().numpy())
         step.responses.append(each)
+
+
+def _change(x: Tensor, before: Tensor) -> Tensor:
+    """What has changed; nothing where a value is infinite, as attention is masked: -inf less -inf is NaN."""
+    return torch.where(x.isfinite() & before.isfinite(), x - before, 0)
 
 
 class _Watch(TorchFunctionMode):
