@@ -1,6 +1,6 @@
 """Edge importance: which edges the score rests on, and when: its gradient times the message that goes over each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Unpack
 
 import numpy as np
@@ -13,6 +13,12 @@ from stexplain.checking import checked_kept
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.edge_explanation import EdgeExplanation, EdgeFrames
 from stexplain.explainers.methods.edge_messages import BlockEdges, explained_mixings, joined
+from stexplain.explainers.methods.edge_notes import (
+    beside_convolutions,
+    beside_learned,
+    beside_operations,
+    beside_weights,
+)
 from stexplain.explainers.methods.edge_weights import (
     Ends,
     edges_in,
@@ -55,6 +61,9 @@ class EdgeImportance(ModelCaller):
 
     Where y is homogeneous of degree one in a block's Q (no biases behind it and no path around it), the block's I sum
     to y.
+
+    Where values pass between nodes over none of these edges, `notes` says so. It is measured once for each kind of
+    input.
 
     Args:
         model: any module; see `STGGradCAM`.
@@ -112,6 +121,7 @@ class EdgeImportance(ModelCaller):
         }
         pattern = layout or model_attribute(self.model, "layout", str)
         self._listings: dict[Any, Listing] = {}
+        self._beside: dict[Any, list[str]] = {}
         self.layout = None if pattern is None else Layout(pattern)
 
     def __call__(
@@ -151,8 +161,7 @@ class EdgeImportance(ModelCaller):
 
     def _listing(self, model_input: ModelInput) -> Listing:
         """What mixes nodes in the model, measured once for each kind of input."""
-        arguments = [*model_input.shared, *model_input.per_sample]
-        key = (tuple(sorted(model_input.sizes.items())), model_input.x.dtype, tuple(sorted(arguments)))
+        key = _kind(model_input)
         if key not in self._listings:
             self._listings[key] = find_mixings(self, model_input)
         return self._listings[key]
@@ -175,7 +184,23 @@ class EdgeImportance(ModelCaller):
             source, to, relation = (_array(each) for each in (of_layer.source, of_layer.target, of_layer.relation))
             by_frame = None if frames is None else torch.cat(parts).cpu().numpy()
             blocks.append(BlockEdges(name, source, to, relation, None, frames, by_frame))
-        return self._explanation(model_input, target, blocks, scores, torch.cat(values).cpu().numpy())
+        notes = self._kept_notes(model_input, "convolutions", lambda: self._beside_convolutions(model_input))
+        return self._explanation(model_input, target, blocks, scores, torch.cat(values).cpu().numpy(), notes)
+
+    def _beside_convolutions(self, model_input: ModelInput) -> list[str]:
+        found = beside_convolutions(self, model_input)
+        if not found or self.of:
+            return found
+        # Something is there: what it is, takes more passes to say.
+        return beside_learned(self._listing(model_input).mixings, self._convolutions) or found
+
+    def _kept_notes(self, model_input: ModelInput, which: str, measure: Callable[[], list[str]]) -> tuple[str, ...]:
+        """What is not explained, as a note; measured once for each kind of input."""
+        key = (which, *_kind(model_input))
+        if key not in self._beside:
+            self._beside[key] = measure()
+        left = self._beside[key]
+        return (f"Not explained: {'; '.join(left)}.",) if left else ()
 
     def _frames_of(self, layer: str, frames: int, positions: int) -> NDArray[np.float64] | None:
         """The frames of a layer's positions, of which the model tells the stride; none where they are not known."""
@@ -192,7 +217,7 @@ class EdgeImportance(ModelCaller):
 
     def _of_weights(self, model_input: ModelInput, target: Target, names: list[str]) -> EdgeExplanation:
         ends = self.ends or "source target"
-        values, scores = [], []
+        values, scores, notes = [], [], []
         # Gradients at a named tensor are sums over the samples that share it: one sample at a time.
         for chunk, (score_fn,) in self._chunks(model_input, [target], chunk=1):
             of_names, chunk_scores = gradient_times_weight(self, names, chunk, score_fn, ends, self.edges)
@@ -204,7 +229,18 @@ class EdgeImportance(ModelCaller):
             found = edges_in(self, tensor, name, model_input.sizes["n"], ends, self.edges)
             source, to, relation = (_array(each) for each in (found.source, found.target, found.relation))
             blocks.append(BlockEdges(name, source, to, relation, None, None, None))
-        return self._explanation(model_input, target, blocks, scores, torch.cat(values).cpu().numpy())
+            if self.ends is None and tensor.ndim > 1:
+                notes.append(f"Rows of {name} were taken for sources and columns for targets; `ends` says otherwise.")
+        left = self._kept_notes(model_input, "weights", lambda: self._beside_weights(model_input, names, ends))
+        values_of_all = torch.cat(values).cpu().numpy()
+        return self._explanation(model_input, target, blocks, scores, values_of_all, (*notes, *left))
+
+    def _beside_weights(self, model_input: ModelInput, names: list[str], ends: Ends) -> list[str]:
+        try:
+            listing = self._listing(model_input)
+        except InputError as error:
+            return [f"elsewhere: whether values pass between nodes there could not be measured: {error}"]
+        return beside_weights(self, model_input, listing, names, ends, self.edges)
 
     def _of_mixings(self, model_input: ModelInput, target: Target) -> EdgeExplanation:
         listing = self._listing(model_input)
@@ -217,7 +253,7 @@ class EdgeImportance(ModelCaller):
             parts.append((chunk.sizes["b"], of_mixings))
             scores.append(chunk_scores)
         blocks = [joined(mixing.name, [(count, each[mixing.name]) for count, each in parts]) for mixing in chosen]
-        left = [f"{mixing.name}: {mixing.why}" for mixing in mixings if mixing.why and not self.of]
+        left = beside_operations(mixings, chosen=bool(self.of))
         notes = [f"Not explained: {'; '.join(left)}."] if left else []
         unused = [block.name for block in blocks if not len(block.source)]
         if unused:
@@ -278,6 +314,11 @@ class EdgeImportance(ModelCaller):
             },
             notes=notes,
         )
+
+
+def _kind(model_input: ModelInput) -> tuple[Any, ...]:
+    arguments = [*model_input.shared, *model_input.per_sample]
+    return tuple(sorted(model_input.sizes.items())), model_input.x.dtype, tuple(sorted(arguments))
 
 
 def _array(index: Tensor) -> NDArray[np.int64]:

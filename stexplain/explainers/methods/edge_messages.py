@@ -10,9 +10,10 @@ from torch import Tensor
 
 from stexplain.errors import InputError
 from stexplain.explainers.model.adjacency.contraction import Contraction
-from stexplain.explainers.model.adjacency.events import Event
+from stexplain.explainers.model.adjacency.events import Event, MessageSum, Scatter
 from stexplain.explainers.model.adjacency.importance import EdgeValues, message_values, product_values
 from stexplain.explainers.model.adjacency.listing import Call, Mixing
+from stexplain.explainers.model.adjacency.products import version_of
 from stexplain.explainers.model.adjacency.recorder import Recorder
 from stexplain.explainers.model.adjacency.roles import MessageRoles, ProductRoles
 from stexplain.explainers.model.caller import ModelCaller, ScoreFn
@@ -73,11 +74,60 @@ def explained_mixings(
     Raises:
         InputError: where the target depends on none of them, or another forward pass runs other operations.
     """
+    captured, scores = _captured(caller, mixings, model_input, score_fn, copies=False)
+    if not all(each.is_as_it_was for each in captured):
+        # The model goes on in the memory of weights or signals, whose values are still needed.
+        captured, scores = _captured(caller, mixings, model_input, score_fn, copies=True)
+    (at_tensors,) = gradients([scores.scores], [each.tensor for each in captured])
+    if all(gradient is None for gradient in at_tensors):
+        raise InputError("the target does not depend on what mixes nodes in a differentiable way.")
+    samples = model_input.sizes["b"]
+    parts: dict[str, list[Part]] = {mixing.name: [] for mixing in mixings}
+    for (mixing, call, form, tensor, *_), gradient in zip(captured, at_tensors, strict=True):
+        if gradient is None:
+            continue
+        if isinstance(form, Contraction):
+            assert isinstance(call.roles, ProductRoles)
+            edges = product_values(form, call.roles.with_samples(samples), gradient)
+        else:
+            assert isinstance(call.roles, MessageRoles)
+            edges = message_values(form, call.roles.with_samples(samples), tensor.detach(), gradient)
+        parts[mixing.name].append(Part(edges, call.frames))
+    return parts, scores
+
+
+class _Captured(NamedTuple):
+    """A call in a pass: what it computes, at which tensor gradients are taken, how often each was written into."""
+
+    mixing: Mixing
+    call: Call
+    form: Contraction | Scatter | MessageSum
+    tensor: Tensor
+    held: tuple[Tensor, ...]
+    versions: tuple[int, ...]
+
+    @property
+    def is_as_it_was(self) -> bool:
+        return self.versions == tuple(map(version_of, self.held))
+
+
+def _captured(
+    caller: ModelCaller, mixings: Sequence[Mixing], model_input: ModelInput, score_fn: ScoreFn, copies: bool
+) -> tuple[list[_Captured], Scores]:
+    """One forward pass with all calls of some operations, and the scores.
+
+    Args:
+        caller: of the model.
+        mixings: the operations.
+        model_input: the samples.
+        score_fn: of the target.
+        copies: whether what is multiplied is copied, as the model writes over it.
+    """
     assert caller.model is not None
     by_key = {key: mixing for mixing in mixings for key in mixing.calls}
     # One line may mix channels too, of as many as there are nodes: only what never ran there is new.
     ran = {mixing.site: mixing.ran for mixing in mixings}
-    captured: list[tuple[Mixing, Call, Event, Tensor]] = []
+    captured: list[_Captured] = []
 
     def track(event: Event) -> Tensor:
         mixing = by_key.get(event.key)
@@ -92,29 +142,17 @@ def explained_mixings(
             return event.tensor
         # Parameters are frozen: only a tensor behind a captured one requires a gradient.
         tensor = event.tensor if event.tensor.requires_grad else event.tensor.detach().clone().requires_grad_()
-        captured.append((mixing, call, event, tensor))
+        # The messages of a scatter are the model's own, whose copy goes on.
+        tensor = tensor.clone() if copies else tensor
+        form = event.form.copied() if copies else event.form
+        held = (*form.held, tensor)
+        captured.append(_Captured(mixing, call, form, tensor, held, tuple(map(version_of, held))))
         # A copy goes on: neither a leaf nor a captured tensor may be changed in place.
         return tensor.clone()
 
     with Recorder(caller.model, model_input.sizes["n"], track, signals=caller.argument):
         output = caller._forward(model_input)
-    scores = score_fn(output)
-    (at_tensors,) = gradients([scores.scores], [tensor for _, _, _, tensor in captured])
-    if all(gradient is None for gradient in at_tensors):
-        raise InputError("the target does not depend on what mixes nodes in a differentiable way.")
-    samples = model_input.sizes["b"]
-    parts: dict[str, list[Part]] = {mixing.name: [] for mixing in mixings}
-    for (mixing, call, event, tensor), gradient in zip(captured, at_tensors, strict=True):
-        if gradient is None:
-            continue
-        if isinstance(event.form, Contraction):
-            assert isinstance(call.roles, ProductRoles)
-            edges = product_values(event.form, call.roles.with_samples(samples), gradient)
-        else:
-            assert isinstance(call.roles, MessageRoles)
-            edges = message_values(event.form, call.roles.with_samples(samples), tensor.detach(), gradient)
-        parts[mixing.name].append(Part(edges, call.frames))
-    return parts, scores
+    return captured, score_fn(output)
 
 
 def joined(name: str, chunks: Sequence[tuple[int, Sequence[Part]]]) -> BlockEdges:

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from stexplain.errors import InputError
 from stexplain.explainers.outputs.precision import HALF
@@ -111,7 +111,8 @@ def takes(model: nn.Module, name: str) -> bool:
 def device_and_dtype(model: nn.Module) -> tuple[torch.device, torch.dtype]:
     """The device of a model's first floating parameter, and the floating type of what goes into the model.
 
-    Float32 for a model without floating parameters, or with none but in half precision, which is computed in float32.
+    Of a model without floating parameters, that of its floating buffers. Float32 where there are none of either, or
+    none but in half precision, which is computed in float32.
     Without any, it is taken to be where its first buffer is, else on the CPU.
 
     Example:
@@ -119,11 +120,14 @@ def device_and_dtype(model: nn.Module) -> tuple[torch.device, torch.dtype]:
         (device(type='cpu'), torch.float64)
         >>> device_and_dtype(nn.Sequential(nn.Linear(1, 1).half(), nn.Linear(1, 1)))
         (device(type='cpu'), torch.float32)
+        >>> device_and_dtype(nn.BatchNorm1d(2, affine=False).double())
+        (device(type='cpu'), torch.float64)
     """
-    floating = [parameter for parameter in model.parameters() if parameter.is_floating_point()]
+    floating: list[Tensor] = [parameter for parameter in model.parameters() if parameter.is_floating_point()]
     first = next((tensor for tensor in [*floating, *model.buffers()]), None)
+    held = floating or [buffer for buffer in model.buffers() if buffer.is_floating_point()]
     # Parts in half precision are entered by what the model casts itself.
-    dtype = next((parameter.dtype for parameter in floating if parameter.dtype not in HALF), torch.float32)
+    dtype = next((tensor.dtype for tensor in held if tensor.dtype not in HALF), torch.float32)
     return torch.device("cpu") if first is None else first.device, dtype
 
 

@@ -5,7 +5,7 @@ shared axes, an Einstein summation. In that form an adjacency is an operand that
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -29,6 +29,15 @@ class Contraction:
     labels: tuple[Labels, ...]
     out: Labels
     scale: float = 1.0
+
+    @property
+    def held(self) -> tuple[Tensor, ...]:
+        """The tensors whose values are needed later."""
+        return self.operands
+
+    def copied(self) -> "Contraction":
+        """The same of copies, which the model does not write over."""
+        return replace(self, operands=tuple(each.detach().clone() for each in self.operands))
 
 
 # Numbers of labels: what is summed over, the rows, the columns, then the axes of a batch from the right.

@@ -1,6 +1,6 @@
 """What is recorded of an operation that may mix nodes: a product, a gather-scatter, or a sum of messages by DGL."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import torch
@@ -66,6 +66,16 @@ class Scatter:
     why: str = ""
     normaliser: bool = False
 
+    @property
+    def held(self) -> tuple[Tensor, ...]:
+        """The tensors whose values are needed later, beside the messages."""
+        return (self.target,) if self.gather is None else (self.target, self.gather.index)
+
+    def copied(self) -> "Scatter":
+        """The same of copies, which the model does not write over."""
+        gather = None if self.gather is None else replace(self.gather, index=self.gather.index.clone())
+        return replace(self, target=self.target.clone(), gather=gather)
+
 
 @dataclass(eq=False)
 class MessageSum:
@@ -88,6 +98,18 @@ class MessageSum:
     of_edge: Tensor | None
     degree: Tensor | None = None
     why: str = ""
+
+    @property
+    def held(self) -> tuple[Tensor, ...]:
+        """The tensors whose values are needed later."""
+        return tuple(each for each in (self.of_source, self.of_edge) if each is not None)
+
+    def copied(self) -> "MessageSum":
+        """The same of copies, which the model does not write over."""
+        of_source, of_edge = (
+            None if each is None else each.detach().clone() for each in (self.of_source, self.of_edge)
+        )
+        return replace(self, of_source=of_source, of_edge=of_edge)
 
     def messages(self, edges: Tensor) -> Tensor:
         """The messages over some edges, ``[edges, ...]``."""

@@ -58,8 +58,8 @@ def scatter_arguments(name: str, args: Sequence[Any], kwargs: dict[str, Any]) ->
         if target is None or not isinstance(messages, Tensor) or messages.ndim != call["input"].ndim:
             return None
         reduce = call.get("reduce", "sum")
-        linear = reduce in ("sum", "mean") and call.get("alpha", 1) == 1
-        why = "" if linear else f"the {reduce} of messages is no sum of them"
+        # A factor `alpha` of all messages is in the gradient at each.
+        why = "" if reduce in ("sum", "mean") else f"the {reduce} of messages is no sum of them"
 
         def put_back(tracked: Tensor) -> tuple[Any, dict[str, Any]]:
             if len(args) > 3:

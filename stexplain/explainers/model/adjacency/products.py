@@ -25,7 +25,7 @@ class _Product:
 
     @property
     def is_as_it_was(self) -> bool:
-        return self.versions == tuple(map(_version, self.tensors))
+        return self.versions == tuple(map(version_of, self.tensors))
 
 
 class Products:
@@ -72,7 +72,7 @@ class Products:
         """
         if operands is not None and isinstance(out, Tensor):
             tensors = (out, *operands)
-            self._latest.append(_Product(tensors, tuple(map(_version, tensors))))
+            self._latest.append(_Product(tensors, tuple(map(version_of, tensors))))
 
     def summed(
         self, name: str, args: Sequence[Any], kwargs: dict[str, Any], out: Tensor
@@ -105,6 +105,6 @@ class Products:
         return form, out.squeeze(summed) if out.ndim == product.ndim else out
 
 
-def _version(tensor: Tensor) -> int:
+def version_of(tensor: Tensor) -> int:
     """How often a tensor was written into; one of inference mode does not count it."""
     return -1 if tensor.is_inference() else tensor._version

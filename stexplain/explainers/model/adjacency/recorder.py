@@ -99,6 +99,9 @@ class Recorder:
 
     def call(self, mode: "_Mode", func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         """Runs a function of torch, and looks at it."""
+        if torch._C._functorch.peek_interpreter_stack() is not None:
+            # Inside `torch.vmap` and its kin a tensor lacks axes and has no memory: what passes there is measured.
+            return func(*args, **kwargs)
         name = getattr(func, "__name__", "")
         if name == "multi_head_attention_forward":
             # Its products are inside: a copy of the function that does not hand itself over once more.

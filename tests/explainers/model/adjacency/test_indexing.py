@@ -77,7 +77,7 @@ ONE = torch.zeros(5, 3), MESSAGES[0, :, :, 0]
 SUMMED = {
     "index_add": ("index_add", (ZEROS, 1, TARGET, MESSAGES), {}, ""),
     "index_add by name": ("index_add", (ZEROS,), {"dim": -3, "index": TARGET, "source": MESSAGES}, ""),
-    "index_add of twice": ("index_add", (ZEROS, 1, TARGET, MESSAGES), {"alpha": 2}, "is no sum of them"),
+    "index_add of twice": ("index_add", (ZEROS, 1, TARGET, MESSAGES), {"alpha": 2}, ""),
     "scatter_add": ("scatter_add", (ZEROS, 1, wide(TARGET, 1, ZEROS), MESSAGES), {}, ""),
     "scatter_add by name": ("scatter_add", (ZEROS, 1), {"index": wide(TARGET, 1, ZEROS), "src": MESSAGES}, ""),
     "the sum": ("scatter_reduce", (ZEROS, 1, wide(TARGET, 1, ZEROS), MESSAGES, "sum"), {}, ""),
