@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from stexplain.checks.randomisation import copied
@@ -85,13 +86,23 @@ def input_snapshot(*inputs: Any) -> dict[str, Tensor]:
         name, value = waiting.pop(0)
         if isinstance(value, Sample | Batch):
             value = vars(value)
-        if isinstance(value, Tensor | np.ndarray):
-            found[name] = torch.as_tensor(value).detach().clone()
+        if isinstance(value, np.ndarray):
+            # Text, and objects, hold nothing that a computation writes into.
+            if value.dtype.kind in "biufcmM":
+                found[name] = _as_tensor(value)
+        elif isinstance(value, Tensor):
+            found[name] = value.detach().clone()
         elif isinstance(value, Mapping):
             waiting += [(f"{name}.{key}", each) for key, each in value.items()]
         elif isinstance(value, list | tuple):
             waiting += [(f"{name}.{place}", each) for place, each in enumerate(value)]
     return found
+
+
+def _as_tensor(array: NDArray[Any]) -> Tensor:
+    """A copy that torch takes: times as the integers behind them, in this machine's order of bytes."""
+    native = np.array(array, dtype=array.dtype.newbyteorder("="))
+    return torch.from_numpy(native.view(np.int64) if native.dtype.kind in "mM" else native)
 
 
 def inputs_unchanged(before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> Check:

@@ -5,12 +5,15 @@ import threading
 from functools import partial
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import nn
 
+from stexplain.checks.model_state import changes, input_snapshot
 from stexplain.checks.selftest import SelfTest, selftest
 from stexplain.checks.subject import Check
+from stexplain.data.series import WindowedSeries
 from stexplain.errors import InputError
 from stexplain.explainers.explainer import Explainer
 from stexplain.explainers.methods import Motion, Random
@@ -159,6 +162,24 @@ def test_further_arguments_of_the_model_are_passed_on():
     shared, per_sample = {"scale": 2.0}, {"gate": torch.tensor([1.0, 2.0])}
     result = selftest(Gated(), InputGradient, signals(2, 1, 4, 3, 2), shared=shared, per_sample=per_sample, threshold=1)
     assert result["batch independence"].passed
+
+
+def test_windows_of_a_series_with_times_are_tested():
+    speeds = pd.DataFrame(signals(40, 4).double().numpy(), pd.date_range("2026-01-05", periods=40, freq="5min"))
+    windows = WindowedSeries(speeds, window=6, horizon=2).batch([0, 9])
+    last = nn.Module()
+    last.forward = lambda x: x[:, -2:].tanh()
+    result = selftest(last, InputGradient, windows, target=Forecast(1, 2, layout="b t n"), draws=1, inputs="b t n")
+    assert result["inputs unchanged"].passed
+    assert not result.failed
+
+
+def test_arrays_of_any_kind_are_looked_at():
+    kinds = [np.array(["2026-01-05"], "datetime64[m]"), np.ones(2, ">f4"), np.arange(4)[::-1], np.array(["a", "b"])]
+    before = input_snapshot(kinds)
+    assert set(before) == {"0.0", "0.1", "0.2"}
+    kinds[0] += 1
+    assert changes(before, input_snapshot(kinds)) == {"0.0"}
 
 
 def test_the_report():
