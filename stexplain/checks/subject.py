@@ -18,6 +18,7 @@ from stexplain.explainers.model.inputs.streams import Streams
 from stexplain.explainers.model.inspection import device_and_dtype
 from stexplain.explainers.model.model_input import ModelInput, Signals
 from stexplain.explainers.model.model_input import Streams as StreamsByName
+from stexplain.explainers.model.output_layout import with_output_layout
 from stexplain.explainers.model.score_fn import ScoreFn
 from stexplain.explainers.rebind import MakeExplainer, with_model
 from stexplain.explainers.target import TargetLike
@@ -123,7 +124,7 @@ class Subject:
         original = _one(explainer(*given[:1], valid=given[1], target=fixed, shared=shared, per_sample=per_sample))
         if explainer.model is not None:
             # By a plain call: an explainer that explains another class than it should may name that one, too.
-            classes = _classes(explainer, given, fixed, shared, per_sample)
+            fixed, classes = _classes(explainer, given, fixed, shared, per_sample)
             if (classes >= 0).all():
                 # From here on a changed prediction cannot change what is explained.
                 fixed = fixed.fixed(classes.tolist())
@@ -209,14 +210,17 @@ def _classes(
     target: Target,
     shared: Mapping[str, Any],
     per_sample: Mapping[str, Any],
-) -> NDArray[np.int64]:
-    """The classes that a target chooses, by a plain call of the model."""
+) -> tuple[Target, NDArray[np.int64]]:
+    """A target with the layout of the model's output, and the classes that it chooses, by a plain call of the model."""
     caller = ModelCaller(explainer.model, **explainer.options)
     found = []
     with caller._model_frozen(), torch.no_grad():
-        for chunk, (scores,) in caller._chunks(caller._prepare(*given, shared, per_sample), [target]):
+        prepared = caller._prepare(*given, shared, per_sample)
+        # As explainers find it, where neither the target nor the model says it.
+        [target] = with_output_layout(caller, prepared, [target])
+        for chunk, (scores,) in caller._chunks(prepared, [target]):
             found.append(scores(caller._forward(chunk)).classes.cpu().numpy())
-    return np.concatenate(found)
+    return target, np.concatenate(found)
 
 
 def _rows_of(target: Target, rows: slice) -> Target:

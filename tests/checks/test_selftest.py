@@ -164,12 +164,12 @@ def test_further_arguments_of_the_model_are_passed_on():
     assert result["batch independence"].passed
 
 
-def test_windows_of_a_series_with_times_are_tested():
+def test_windows_of_a_series_with_times_are_tested_and_the_layout_of_forecasts_found():
     speeds = pd.DataFrame(signals(40, 4).double().numpy(), pd.date_range("2026-01-05", periods=40, freq="5min"))
-    windows = WindowedSeries(speeds, window=6, horizon=2).batch([0, 9])
+    windows = WindowedSeries(speeds, window=6, horizon=3).batch([0, 9])
     last = nn.Module()
-    last.forward = lambda x: x[:, -2:].tanh()
-    result = selftest(last, InputGradient, windows, target=Forecast(1, 2, layout="b t n"), draws=1, inputs="b t n")
+    last.forward = lambda x: x[:, -3:].tanh()
+    result = selftest(last, InputGradient, windows, target=Forecast(1, 2), draws=1, inputs="b t n")
     assert result["inputs unchanged"].passed
     assert not result.failed
 
