@@ -101,8 +101,11 @@ class EdgeExplanation(Charted):
     def __repr__(self) -> str:
         pairs = self.pairs()
         ends = zip(pairs["source"].tolist(), pairs["target"].tolist(), pairs["value"].tolist(), strict=True)
+        # Of no class, as of a forecast, what lowers the score matters as what raises it does.
+        of_class = self.targets is None or bool((self.targets >= 0).all())
+        sized = [(value if of_class else abs(value), a, b) for a, b, value in ends]
         # Without self loops, which say nothing about how nodes are connected.
-        top = sorted(((value, a, b) for a, b, value in ends if value > 0 and a != b), reverse=True)[:3]
+        top = sorted(((value, a, b) for value, a, b in sized if value > 0 and a != b), reverse=True)[:3]
         named = ", ".join(f"{a} - {b}" for _, a, b in top) or "none"
         samples, edges, blocks = (
             f"{number} {noun}{'' if number == 1 else 's'}"

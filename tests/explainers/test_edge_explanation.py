@@ -62,6 +62,10 @@ def test_pairs_add_up_both_directions_and_all_blocks_in_the_order_of_the_nodes()
     assert E.edges()["value"].tolist() == VALUES.sum(0).tolist()
     assert E.edges(1)["value"].tolist() == VALUES[1].tolist()
     assert repr(E).endswith("in 2 samples: 5 edges of 2 blocks; most important: a - b>")
+    # A forecast has no class: what lowers it counts as what raises it.
+    lowered = replace(E, values=-np.abs(VALUES), targets=np.array([-1, -1]))
+    assert repr(lowered).endswith("most important: a - b, c - b>")
+    assert repr(replace(lowered, targets=np.array([0, 1]))).endswith("most important: none>")
     none = EdgeExplanation(np.zeros((1, 0)), (), (), (), ())
     assert (len(none.pairs()), len(none.to_frame())) == (0, 0)
     assert repr(none) == "<EdgeExplanation of unknown target in 1 sample: 0 edges of 0 blocks; most important: none>"
