@@ -1,6 +1,7 @@
 """All methods by their class names. Every list of methods, on the command line too, is made from this one."""
 
 import inspect
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from torch import nn
@@ -117,6 +118,35 @@ def option_names(name: str) -> list[str]:
         (['seed', 'inputs'], True)
     """
     return [option for option in _parameters(methods()[name]) if option not in ("model", "explainer")]
+
+
+def check_default_options(defaults: Sequence[str], options: Iterable[str], model: nn.Module) -> None:
+    """Refuses options of a call without a method that none of the default methods has.
+
+    Args:
+        defaults: names of the methods, of which the options choose one.
+        options: names of those that were given.
+        model: to be explained.
+
+    Raises:
+        InputError: naming the methods that have the option, or the nearest option that exists.
+
+    Example:
+        >>> check_default_options(("Random",), ["steps"], nn.Flatten())
+        Traceback (most recent call last):
+        ...
+        stexplain.errors.InputError: steps: got an option of 'ExpectedGradients' or 'IntegratedGradients' ...
+    """
+    known = sorted({name for method in defaults for name in option_names(method)})
+    for option in options:
+        if option in known:
+            continue
+        refuse_of_forward(model, [option])
+        having = [name for name in methods() if option in option_names(name)]
+        if having:
+            names = " or ".join(map(repr, having[:3]))
+            raise InputError(f"{option}: got an option of {names}, but no method. Give method={having[0]!r} with it.")
+        raise InputError(f"explain has no option {option!r}. {suggest(option, known)}")
 
 
 def _parameters(kind: type[Explainer]) -> list[str]:

@@ -10,7 +10,7 @@ from torch import nn
 
 from stexplain.checking import checked
 from stexplain.errors import InputError
-from stexplain.explainers.by_name import method_class, of_class, takes
+from stexplain.explainers.by_name import check_default_options, method_class, of_class, takes
 from stexplain.explainers.explainer import Explainer
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.methods.gradient.expected_fall import ExpectedFall
@@ -177,7 +177,8 @@ def _called(explainer: Explainer, x: Signals | Streams, arguments: dict[str, Any
 
 def _by_default(model: nn.Module, x: Signals | Streams, arguments: dict[str, Any], options: dict[str, Any]) -> _Result:
     """The explanation by the method that suits the model, which its notes name."""
-    # Whoever says anything of a layer means one. An option that is nobody's is the layer's too, which says so.
+    check_default_options(("ExpectedFall", "STGGradCAM"), options, model)
+    # Whoever says anything of a layer means one.
     if not all(takes("ExpectedFall", option) for option in options):
         cam = _called(of_class(STGGradCAM, model, **options), x, arguments)
         if options.get("layer") is not None:

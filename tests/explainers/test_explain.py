@@ -133,7 +133,8 @@ def test_the_model_is_left_as_it_was():
         ),
         ({"method": 3}, "method: got 3; expected the name of an explainer class"),
         ({"method": torch.nn.Linear}, "method: got .*; expected the name of an explainer class"),
-        ({"layr": "blocks.0"}, "STGGradCAM has no option 'layr'. Did you mean 'layer'"),
+        ({"layr": "blocks.0"}, "explain has no option 'layr'. Did you mean 'layer'"),
+        ({"steps": 8}, "steps: got an option of 'ExpectedGradients' or 'Int.*', but no method. Give method="),
         ({"method": "GraphAblated", "around": "Cam"}, "unknown method 'Cam'. Did you mean 'CAM'"),
         (
             {"method": "GraphAblated", "adjacenci": []},
@@ -296,6 +297,9 @@ def test_a_model_of_other_axes_is_told_how_to_say_them():
     layouts = r"inputs='b t n' or inputs='b t n c'"
     with pytest.raises(InputError, match=rf"laid out as 'b m t n c'(?s:.*)such as {layouts} \(b samples"):
         explain(model, x, target=target)
+    for by in (None, "InputGradient"):
+        with pytest.raises(InputError, match=layouts):
+            stx.trust(model, by, x, target=target)
     assert explain(model, x, target=target, inputs="b t n").values.shape == (3, 1, 6, 5)
     # Whoever said the layout is not told to say it.
     with pytest.raises(InputError, match="laid out as 'b n t'") as caught:

@@ -259,13 +259,13 @@ def _read(
 ) -> tuple[Batch, Any]:
     """The samples as a batch, which no recipe samples again, and the layout of the model's input."""
     batch = as_batch(reader, x, valid, shared, per_sample, observed)
-    return replace(batch, sampling=None), reader.options["inputs"] or reader.inputs.pattern
+    # None where nobody said it, and a batch is passed on as it is: an error of the model then tells how to say it.
+    return replace(batch, sampling=None), reader.options["inputs"]
 
 
 def _caller(model: nn.Module, reader: ModelCaller) -> ModelCaller:
     """A plain caller of the model, in the layout that a reader found."""
-    inputs: Any = reader.options["inputs"] or reader.inputs.pattern
-    return ModelCaller(model, **{**reader.options, "inputs": inputs})
+    return ModelCaller(model, **reader.options)
 
 
 def _with_layout(explainer: Explainer, layout: Any) -> Explainer:

@@ -73,12 +73,19 @@ def checked_model(model: object) -> nn.Module:
     remedy = "Give the model itself."
     if isinstance(model, partial) and isinstance(model.func, nn.Module):
         remedy = "Give the module that it calls, and what it adds by shared={name: value}."
+    elif isinstance(getattr(model, "__self__", None), nn.Module):
+        remedy = "Give the module whose method it is."
+    # Explainers and trainers of other packages hold it.
+    elif isinstance(getattr(model, "model", None), nn.Module):
+        remedy = "Give the module that it holds, its .model."
     elif called or callable(model):
+        of_torch = "" if called else "model(x), or of another library "
         remedy = (
-            f"Write one around it: forward(self, x) returns torch.as_tensor(model{called}(x.flatten(1).numpy())), say. "
-            "Occlusion and ShapleyValueSampling explain models without gradients."
+            f"Write one around it: forward(self, x) returns {of_torch}torch.as_tensor(model{called}"
+            "(x.flatten(1).numpy())), say. Occlusion and ShapleyValueSampling explain models without gradients."
         )
-    raise InputError(f"model: got a {type(model).__name__}; expected a torch.nn.Module. {remedy}")
+    kind = type(model).__name__
+    raise InputError(f"model: got a{'n' * (kind[0] in 'AEIOaeio')} {kind}; expected a torch.nn.Module. {remedy}")
 
 
 def model_attribute(model: nn.Module | None, name: str, kind: Any) -> Any:

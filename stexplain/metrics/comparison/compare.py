@@ -164,6 +164,12 @@ def _if_all(names: Sequence[str], count: int) -> tuple[str, ...]:
 
 
 def _named_explainers(explainers: "Mapping[str, ExplainerLike] | Sequence[ExplainerLike]") -> dict[str, ExplainerLike]:
+    given = list(explainers.values() if isinstance(explainers, Mapping) else explainers)
+    if texts := [one for one in given if isinstance(one, str)]:
+        name = texts[0] if texts[0].isidentifier() else "Random"
+        raise InputError(
+            f"explainers: got the text {texts[0]!r}; expected explainers of a model, such as stexplain.{name}(model)."
+        )
     if isinstance(explainers, Mapping):
         named = {str(name): explainer for name, explainer in explainers.items()}
     else:

@@ -20,12 +20,23 @@ class Fitted:
         return rows
 
 
+class Explainer:
+    """As PyTorch Geometric's, which is called and holds the network."""
+
+    model = nn.Linear(3, 2)
+
+    def __call__(self, x):
+        return x
+
+
 @pytest.mark.parametrize(
     ("model", "said"),
     [
         (Forest(), r"got a Forest; expected a torch\.nn\.Module\. Write one .*model\.predict_proba\(.*Occlusion"),
         (Fitted(), r"model\.predict\(x"),
-        (Forest().predict_proba, r"got a method; .* returns torch\.as_tensor\(model\(x"),
+        (Forest().predict_proba, r"got a method; .* returns model\(x\), or of another library torch\.as_tensor\(model"),
+        (nn.Linear(3, 2).forward, r"got a method; .*\. Give the module whose method it is\."),
+        (Explainer(), r"got an Explainer; .*\. Give the module that it holds, its \.model\."),
         (nn.Linear, r"got the class Linear; expected an instance of it\. Give Linear\(\.\.\.\)\."),
         ({"state": 1}, r"got a dict; expected a torch\.nn\.Module\. Give the model itself\."),
     ],

@@ -215,3 +215,9 @@ def test_groups_of_some_of_the_samples_are_none():
     parts = [replace(batch[:8], groups=tuple("aabbccdd")), batch[8:]]
     comparison = compare([Motion(), Random()], [localisation_score()], parts, progress=False)
     assert comparison.groups == ()
+
+
+def test_names_in_the_place_of_explainers_are_refused():
+    for given in (["ExpectedFall", "Random"], {"ours": "ExpectedFall"}):
+        with pytest.raises(InputError, match=r"got the text 'ExpectedFall'.* stexplain\.ExpectedFall\(model\)"):
+            compare(given, [], planted())
