@@ -71,11 +71,27 @@ class Forecast(Target):
     def score_output(self, output: ModelOutput, info: OutputInfo = UNKNOWN) -> Scores:
         """See `Target.score_output`."""
         layout = self._known_layout(output.chosen[1], info)
+        self._check_list(output, layout)
         values = output.in_layout(layout, **_folded(layout, info))
         if type(self).score is not Forecast.score:
             # A target derived from this one says in `score` what it makes of an output.
             return self.score(layout.from_batch(values), info)
         return self._score(values, layout, info)
+
+    def _check_list(self, output: ModelOutput, layout: Layout) -> None:
+        """Refuses to take the first of a list of steps for the step that is meant."""
+        raw = output.raw
+        if output.which is not None or not isinstance(raw, list | tuple) or "t" in layout.pattern:
+            return
+        shapes = {tuple(one.shape) for one in raw if isinstance(one, Tensor)}
+        # A tuple may be a mean and its variance; only a later step than the first can be no part of it.
+        steps = isinstance(raw, list) or any(step > 1 for step in self.horizon or ())
+        if len(raw) > 1 and len(shapes) == 1 and all(isinstance(one, Tensor) for one in raw) and steps:
+            raise InputError(
+                f"the model returned a {type(raw).__name__} of {len(raw)} tensors of shape {shapes.pop()}, of which "
+                "the first would be read. Give the explainer the one that is meant, such as output=1 for the second, "
+                "and no horizon."
+            )
 
     def _score(self, values: Tensor, layout: Layout, info: OutputInfo) -> Scores:
         """The scores of forecasts ``[B, 1, horizons, N, C]``."""

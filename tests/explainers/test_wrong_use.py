@@ -185,3 +185,42 @@ def test_folded_nodes_ask_for_the_graph_which_counts_them(layout):
 
     with pytest.raises(InputError, match=r"number of nodes does not follow.*Give graph=.*from_edges\(names, \[\]\)"):
         InputGradient(Net(), inputs=layout)(x, target=0)
+
+
+class Steps(torch.nn.Module):
+    """Takes [B, T, N] and returns one tensor [B, N] for each of three steps."""
+
+    kind = list
+
+    def forward(self, x):
+        return self.kind(x[:, -1] * step for step in (1, 2, 3))
+
+
+def test_of_a_list_of_steps_the_first_is_not_taken_unasked():
+    call = {"inputs": "b t n", "graph": ROAD}
+    x = torch.randn(2, 5, 3)
+    for target in (Forecast("a"), Forecast("a", 2)):
+        with pytest.raises(
+            InputError, match=r"returned a list of 3 tensors of shape \(2, 3\).*output=1 for the second"
+        ):
+            InputGradient(Steps(), **call)(x, target=target)
+    one = InputGradient(Steps(), output=1, **call)(x, target=Forecast("a"))
+    assert one.values.max() == 2
+    # A tuple may hold a mean and a variance, of which the first is meant; a second step it cannot have.
+    pair = Steps()
+    pair.kind = tuple
+    assert InputGradient(pair, **call)(x, target=Forecast("a")).values.max() == 1
+    with pytest.raises(InputError, match="returned a tuple of 3 tensors"):
+        InputGradient(pair, **call)(x, target=Forecast("a", 2))
+
+
+def test_a_list_of_frames_is_stacked():
+    with pytest.raises(InputError, match=r"got a list.*torch\.stack\(x, 1\).*'b t n'.*x\.unbind\(1\)"):
+        InputGradient(Steps(), graph=ROAD)([torch.zeros(2, 3)] * 5, target=Forecast("a"))
+
+
+def test_a_module_without_a_forward_says_what_it_holds():
+    trained = torch.nn.Module()
+    trained.net = torch.nn.Flatten()
+    with pytest.raises(InputError, match=r"Module has no forward\(self, x\)\. Give the network .* such as model\.net"):
+        InputGradient(trained, inputs="b t n")(torch.zeros(2, 5, 3), target=Class(0))

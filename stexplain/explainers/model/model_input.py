@@ -216,6 +216,12 @@ def _conversion_hint(x: Any) -> str:
         return " Give some of its samples: .batch(range(8)), or one: [0]."
     if isinstance(x, list | tuple) and x and all(isinstance(one, Sample) for one in x):
         return " Give Batch.of(*samples)."
+    if isinstance(x, list | tuple) and x and all(isinstance(one, Tensor) for one in x):
+        return (
+            " Of one tensor for each frame give torch.stack(x, 1), and its layout by `inputs`, such as "
+            f"{'b t n' if x[0].ndim < 3 else 'b t n c'!r}. Where the model takes the list itself, give a "
+            "torch.nn.Module around it that hands on x.unbind(1)."
+        )
     if not hasattr(x, "to_numpy"):
         return ""
     return (

@@ -170,6 +170,10 @@ def raised(model: nn.Module, error: Exception, shape: Sequence[int], pattern: st
     missing = _MISSING.search(str(error)) if isinstance(error, TypeError) else None
     if missing and (names := re.findall(r"'(\w+)'", missing.group(1))):
         return missing_arguments(model, names)
+    if isinstance(error, NotImplementedError) and type(model).forward is nn.Module.forward:
+        inside = [f"model.{name}" for name, _ in model.named_children()][:3]
+        one = f"Give the network that it holds, such as {' or '.join(inside)}, or write one" if inside else "Write one"
+        return InputError(f"model: {type(model).__name__} has no forward(self, x). {one}.")
     went_in = f"x of shape {tuple(shape)}, laid out as {pattern!r}"
     text = f"{type(model).__name__} raised {type(error).__name__} for {went_in}: {error}"
     # What others have added, such as which part of the model it was.
