@@ -40,6 +40,18 @@ def test_dir_is_exactly_the_public_names_before_and_after_they_are_used():
     assert light, "import stexplain imported torch"
 
 
+@pytest.mark.parametrize(
+    "package", [stx.metrics, stx.nn, stx.viz, stx.data, stx.training], ids=lambda package: package.__name__
+)
+def test_packages_complete_to_what_is_used(package):
+    """No module of the package, but `metrics.dataset`, whose functions have the names of those for batches."""
+    names = dir(package)
+    assert names
+    modules = {name for name in names if inspect.ismodule(getattr(package, name))}
+    assert modules == ({"dataset"} if package is stx.metrics else set())
+    assert not [name for name in names if name.startswith("_")]
+
+
 def test_every_explainer_and_target_is_at_the_top():
     offered = {name: value for name, value in vars(stexplain.explainers).items() if not name.startswith("_")}
     exported = {name for name, value in offered.items() if inspect.isclass(value) or inspect.isfunction(value)}

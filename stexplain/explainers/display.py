@@ -103,6 +103,9 @@ def moving(e: "Explanation", sample: int = 0, **options: Any) -> "alt.TopLevelMi
         InputError: where there is no such sample or no graph, or an option is none of the chart's.
     """
     from stexplain.viz import network
+    from stexplain.viz.maps.road_network import how_to_read
+    from stexplain.viz.names import which_sample
+    from stexplain.viz.theme import noted
 
     _check(e, sample)
     draw = _drawing(e, sample, given=set(options))
@@ -120,6 +123,13 @@ def moving(e: "Explanation", sample: int = 0, **options: Any) -> "alt.TopLevelMi
     title = f"Importance over time for {e.target}" if e.target else "Importance over time"
     time, kind = times_of(e)
     defaults = {"time": time, "time_unit": kind, "signed": e.signed, "unit": e.unit(), "title": title}
+    # The words of the other charts: which sample it is, and of a forecast what a colour did to it.
+    of_class = int(e.targets[sample]) >= 0
+    if e.signed or not of_class:
+        how = "Orange contributes to the class, blue against it." if of_class else how_to_read(e, "")
+    else:
+        how = "Brighter: more important."
+    defaults["subtitle"] = [*which_sample(e.ids, sample), how, *noted(e.notes)]
     return cast("alt.TopLevelMixin", _drawn(network, e.graph, shown, **{**defaults, **options}))
 
 

@@ -1,6 +1,7 @@
 """Metrics: functions of arrays, each with its formula and source."""
 
 # `X as X` tells type checkers that a name is exported; an underscore keeps a helper out of `dir`.
+from types import ModuleType as _Module
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from stexplain.errors import suggest as _suggest
@@ -55,6 +56,13 @@ from stexplain.metrics.truth.inferences import counted_inferences as counted_inf
 
 # A module, not names: its functions have the names of those for batches.
 from stexplain.metrics import dataset as dataset  # isort: skip
+
+
+def __dir__() -> list[str]:
+    # Modules of the package stand beside these names once they are imported; nobody looks for them here.
+    names = (name for name, value in globals().items() if name == "dataset" or not isinstance(value, _Module))
+    return sorted(name for name in names if not name.startswith("_"))
+
 
 if not _TYPE_CHECKING:
     # Hidden from type checkers, which would otherwise let any name pass.

@@ -74,6 +74,12 @@ __all__ = [
     "truths",
 ]
 
+
+def __dir__() -> list[str]:
+    # Modules of the package stand beside these names once they are imported; nobody looks for them here.
+    return sorted(__all__)
+
+
 if not _TYPE_CHECKING:
     # Hidden from type checkers, which would otherwise let any name pass.
 

@@ -168,6 +168,9 @@ def test_an_explanation_animates_itself(explanation, coordinates, tmp_path):
     forecast = replace(explanation, targets=np.array([-1, -1]), measures="score")
     page = forecast.animate(tmp_path / "b.html", sample=1).read_text("utf-8")
     assert '"signal":"at"' in page
+    # It says which sample it shows, and of a forecast what the colours did to it.
+    assert f"Sample {forecast.ids[1]}, one of 2." in page
+    assert "Orange: raised it; blue: lowered it" in page
     with pytest.raises(InputError, match="sample: got 7; expected 0 to 1"):
         explanation.animate(tmp_path / "c.html", sample=7)
     with pytest.raises(InputError, match="has no graph"):
