@@ -103,9 +103,6 @@ def moving(e: "Explanation", sample: int = 0, **options: Any) -> "alt.TopLevelMi
         InputError: where there is no such sample or no graph, or an option is none of the chart's.
     """
     from stexplain.viz import network
-    from stexplain.viz.maps.road_network import how_to_read
-    from stexplain.viz.names import which_sample
-    from stexplain.viz.theme import noted
 
     _check(e, sample)
     draw = _drawing(e, sample, given=set(options))
@@ -123,13 +120,7 @@ def moving(e: "Explanation", sample: int = 0, **options: Any) -> "alt.TopLevelMi
     title = f"Importance over time for {e.target}" if e.target else "Importance over time"
     time, kind = times_of(e)
     defaults = {"time": time, "time_unit": kind, "signed": e.signed, "unit": e.unit(), "title": title}
-    # The words of the other charts: which sample it is, and of a forecast what a colour did to it.
-    of_class = int(e.targets[sample]) >= 0
-    if e.signed or not of_class:
-        how = "Orange contributes to the class, blue against it." if of_class else how_to_read(e, "")
-    else:
-        how = "Brighter: more important."
-    defaults["subtitle"] = [*which_sample(e.ids, sample), how, *noted(e.notes)]
+    defaults["subtitle"] = _said(e, sample)
     return cast("alt.TopLevelMixin", _drawn(network, e.graph, shown, **{**defaults, **options}))
 
 
@@ -145,6 +136,20 @@ def _drawn(draw: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         if "unexpected keyword" not in str(error):
             raise
         raise InputError(f"{error}. See the options of stexplain.viz.{_name(draw)}.") from error
+
+
+def _said(e: "Explanation", sample: int) -> list[str]:
+    """What stands above a film: which of several samples it shows, and what its colours say of the score."""
+    which = f"Sample {e.ids[sample] or sample + 1}, one of {len(e.ids):,}."
+    if not e.signed:
+        how = "Brighter: more important. Larger: further from zero."
+    elif int(e.targets[sample]) >= 0:
+        how = "Orange contributes to the class, blue against it. Larger: by more."
+    elif e.measures == "score per input":
+        how = "Orange: a higher observation raises the forecast; blue: it lowers it. Larger: by more."
+    else:
+        how = f"Orange: raised it; blue: lowered it{f', in {e.output_unit}' if e.output_unit else ''}. Larger: by more."
+    return [which, how] if len(e.ids) > 1 else [how]
 
 
 def html(e: "Explanation") -> str:

@@ -203,6 +203,14 @@ def warn_of_folders(others: Sequence[tuple[str, str, str]], labels: Sequence[str
         )
 
 
+def warn_of_unread(root: Path) -> None:
+    """Warns of a table of labels that lies in the folder of recordings which nothing gives a class."""
+    if (lying := root / "labels.csv").is_file():
+        warn_caller(
+            f"labels: none were given, so that no recording has a class. Give labels={str(lying)!r} to read it."
+        )
+
+
 def folder_fields(root: Path, files: Mapping[Path, str]) -> dict[str, dict[str, str]]:
     """What the folders say of each recording, by its name: ``label``, and ``split`` where one level of them are parts.
 

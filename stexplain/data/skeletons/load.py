@@ -24,6 +24,7 @@ from stexplain.data.skeletons.labels import (
     refuse_folders,
     warn_of_alike,
     warn_of_folders,
+    warn_of_unread,
     without_point_zero,
 )
 from stexplain.data.skeletons.left_out import EMPTY, FURTHER, NOBODY, UNLABELLED, refuse_twice, renamed, say_left_out
@@ -163,6 +164,8 @@ def load_skeletons(
         said = f"{first['sample']!r}: {first['reason']}" if first else "it holds none"
         given = f"; labels are given of {', '.join(map(repr, list(table)[:3]))}" if table else ""
         raise DataError(f"{path}: no recording can be used; the first, {said}{given}.")
+    if table is None and not any(take.label for take in loaded.takes):
+        warn_of_unread(path)
     # A rate that is given says nothing of the unit.
     measured = _measured(loaded.takes) if frame_rate is None else replace(measured, units=_units(loaded.takes))
     with naming(path, same=True):

@@ -91,6 +91,14 @@ def test_what_separates_cells_is_never_a_letter(tmp_path, separator):
         read_labels(path)
 
 
+def test_a_table_of_labels_that_was_not_given_is_named(tmp_path):
+    raw = laid(tmp_path / "raw", "a", "b")
+    (raw / "labels.csv").write_text("file,label\na,x\nb,y\n")
+    with pytest.warns(UserWarning, match=r"none were given.*Give labels='.*labels\.csv'"):
+        assert not load_skeletons(raw).classes
+    assert labelled(load_skeletons(raw, labels=raw / "labels.csv")) == {"a": "x", "b": "y"}
+
+
 def test_recordings_without_a_label_are_told(tmp_path):
     raw = laid(tmp_path, "a", "b", "c")
     with pytest.warns(UserWarning, match="1 of 3 recordings have no label.*'c'; of labels, no recording is called 'C'"):
