@@ -149,6 +149,29 @@ def test_a_distance_of_zero_is_taken_where_all_others_are_as_far(matrix, message
         refuse_zeros(3, source, target, matrix[source, target])
 
 
+@pytest.mark.parametrize("unit", [1e-5, 1e-3, 1.0, 1000.0])
+@pytest.mark.parametrize(
+    ("matrix", "refused"),
+    [
+        (changed(PATH, a02=0, a20=0), True),
+        # Two pairs, each at one place: nothing contradicts it.
+        (np.array([[0.0, 3, 0, 3], [3, 0, 3, 0], [0, 3, 0, 3], [3, 0, 3, 0]]), False),
+        (np.roll(np.eye(5), 1, 0) + np.roll(np.eye(5), -1, 0), True),
+        (changed(PATH, a01=0, a10=0, a02=4.03, a20=4.03), False),
+        # Three at one place, one of whose distances is rounded up, far from a fourth.
+        (np.array([[0, 0, 0.01, 5], [0, 0, 0, 5], [0.01, 0, 0, 5], [5, 5, 5, 0]]), False),
+    ],
+)
+def test_zeros_are_judged_alike_in_every_unit(matrix, refused, unit):
+    source, target = np.nonzero(np.isfinite(matrix))
+    distance = unit * matrix[source, target]
+    if refused:
+        with pytest.raises(InputError, match="got 0, which is as near as can be"):
+            refuse_zeros(len(matrix), source, target, distance)
+    else:
+        refuse_zeros(len(matrix), source, target, distance)
+
+
 @pytest.mark.parametrize(
     ("distances", "named"),
     [

@@ -10,7 +10,8 @@ from stexplain.errors import InputError
 _LOOKED_AT = 500
 """So many distances of zero are compared with those around them."""
 _ROUNDED = 0.01
-"""Distances are often rounded: nodes at one place are then as far from the others but for so much of it."""
+"""Distances are often rounded: nodes at one place are then as far from the others but for so much of it, or of the
+median distance, as a share: the unit of the distances is not known."""
 _FAR = 100.0
 """No path is written as a number by so many times the largest other one."""
 
@@ -51,8 +52,10 @@ def refuse_zeros(
                 f"distances: got 0 everywhere {where} the diagonal, which is half of a matrix; expected both halves. "
                 "Give d + d.T."
             )
+    # Metres, kilometres and degrees are judged alike.
+    unit = float(np.median(distance[~zero])) if not zero.all() else 1.0
     # One more than the distance, as a sparse matrix does not tell a stored zero from what is not listed.
-    ways = sp.csr_array((distance + 1, (source, target)), shape=(size, size))
+    ways = sp.csr_array((distance / unit + 1, (source, target)), shape=(size, size))
     for matrix, turned in ((ways, False), (sp.csr_array(ways.T), True)):
         for place in np.flatnonzero(zero)[:_LOOKED_AT].tolist():
             ends = int(source[place]), int(target[place])
@@ -60,12 +63,12 @@ def refuse_zeros(
             here, there = (matrix[[node]].toarray()[0] for node in (near, far))
             there[far] = 1
             both = (here > 0) & (there > 0)
-            off = np.flatnonzero(both & (here > there * (1 + _ROUNDED)))
+            off = np.flatnonzero(both & (here - there > _ROUNDED * np.maximum(there - 1, 1)))
             if off.size:
                 other = int(off[0])
                 raise InputError(
                     f"distances at [{ends[0]}, {ends[1]}]: got 0, which is as near as can be, but {other} is "
-                    f"{here[other] - 1:g} from {near} and {there[other] - 1:g} from {far}. {remedy}"
+                    f"{(here[other] - 1) * unit:g} from {near} and {(there[other] - 1) * unit:g} from {far}. {remedy}"
                 )
 
 
