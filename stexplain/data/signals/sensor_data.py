@@ -8,6 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from stexplain.checking import warn_caller
+from stexplain.data.labelled import check_span
+from stexplain.data.times.even import ZONE
 from stexplain.errors import InputError
 from stexplain.graph import STGraph
 from stexplain.graph.coordinates import checked_points, of_columns
@@ -15,6 +18,9 @@ from stexplain.graph.labels import IDS, is_table, own_names
 from stexplain.reading import given_path
 from stexplain.reading.decimals import with_points
 from stexplain.reading.table import read_csv, separator_of
+
+_HOUR, _NIGHT = pd.Timedelta(hours=1), 4
+"""By so much clocks go ahead, and before this hour."""
 
 
 @dataclass(frozen=True)
@@ -108,3 +114,42 @@ def _read_locations(path: Path) -> pd.DataFrame:
             numbers = pd.to_numeric(column, errors="coerce")
             table[name] = column if numbers.isna().any() else numbers
     return table
+
+
+def filled_evenly(values: Any, time: pd.DatetimeIndex | None, path: Path) -> tuple[Any, pd.DatetimeIndex | None]:
+    """The values with a frame of NaN at each time that is left out, as where clocks or loggers skipped some.
+
+    Args:
+        values: ``[T, N, C]``.
+        time: of each frame; none: not known.
+        path: of the file, for the message.
+
+    Warns:
+        UserWarning: with how many are left out, and where it may be that clocks went ahead.
+    """
+    if time is None or len(time) < 3 or not time.is_monotonic_increasing or time.has_duplicates:
+        return values, time
+    step = pd.Series(time).diff().mode().iloc[0]
+    check_span(time[0], time[-1], step, len(time), path)
+    every = pd.date_range(time[0], time[-1], freq=step)
+    # Times beside the raster are refused by the series itself, which names the first.
+    if len(every) == len(time) or not time.isin(every).all():
+        return values, time
+    filled = np.full((len(every), *values.shape[1:]), np.nan, np.float32)
+    filled[every.get_indexer(time)] = values
+    hour = _hour_skipped(time, step)
+    ahead = "" if hour is None else f" The hour of {hour} is one of them. {ZONE}"
+    warn_caller(
+        f"{path}: {len(every) - len(time):,} of {len(every):,} times are not there, from {time[0]} to {time[-1]}: "
+        f"their observations are missing.{ahead}"
+    )
+    return filled, every
+
+
+def _hour_skipped(time: pd.DatetimeIndex, step: pd.Timedelta) -> pd.Timestamp | None:
+    """The first hour of a night that is left out alone, as where clocks go ahead; none where times have a zone."""
+    skipped = np.flatnonzero(np.diff(time.to_numpy()) == (step + _HOUR).to_timedelta64())
+    if time.tz is not None or step > _HOUR:
+        return None
+    hours = [time[place] + step for place in skipped.tolist()]
+    return next((hour for hour in hours if hour.hour < _NIGHT and hour == hour.floor("h")), None)

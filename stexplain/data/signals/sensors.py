@@ -10,7 +10,6 @@ import pandas as pd
 
 from stexplain.checking import checked, takes_masks, warn_caller
 from stexplain.checking.implausible import implausible_sensors
-from stexplain.data.labelled import check_span
 from stexplain.data.readers.links import Links, graph_of_file
 from stexplain.data.series import WindowedSeries
 from stexplain.data.signals import basicts_folder, libcity, netcdf, tables, tsl_folder
@@ -18,8 +17,8 @@ from stexplain.data.signals.beside import ARRAYS, NETCDF, is_zarr, links_beside,
 from stexplain.data.signals.exports import pems_stations, three_columns, two_rows
 from stexplain.data.signals.formats import remedy_for_series
 from stexplain.data.signals.in_memory import is_given, read_given
-from stexplain.data.signals.sensor_data import SensorData, with_locations
-from stexplain.data.times.even import CLOCKS
+from stexplain.data.signals.sensor_data import SensorData, filled_evenly, with_locations
+from stexplain.data.times.even import CLOCKS, ZONE
 from stexplain.data.times.measured import UNMEASURED, Measured
 from stexplain.data.times.zones import in_zone
 from stexplain.errors import DataError, InputError, unknown
@@ -148,13 +147,7 @@ def load_sensors(
     for sentence in implausible_sensors(values, own.nodes, data.missing if missing is None else missing):
         warn_caller(f"{data.path}: {sentence}. Leave them out, or say in what you publish that they are in.")
     try:
-        frames = len(values)
-        values, time = _evenly(values, time, data.path)
-        if time is not None and len(values) > frames:
-            warn_caller(
-                f"{data.path}: {len(values) - frames:,} of {len(values):,} times are not there, from {time[0]} to "
-                f"{time[-1]}: their observations are missing."
-            )
+        values, time = filled_evenly(values, time, data.path)
         return WindowedSeries(
             values,
             window=window,
@@ -169,7 +162,7 @@ def load_sensors(
         )
     except InputError as error:
         # The times are in a file, and not in a frame of the user's.
-        message = str(error).replace(CLOCKS, "If clocks changed then, give their zone: time_zone='Europe/Berlin'.")
+        message = str(error).replace(CLOCKS, ZONE)
         raise DataError(f"{data.path}: {message}") from error
 
 
@@ -288,21 +281,6 @@ def _times(data: SensorData, start: Any, minutes: float | None, zone: str | None
         raise InputError(f"start: got {start!r}; expected a time, such as '2012-03-01 00:00'.") from cause
     first = in_zone(pd.DatetimeIndex([first]), zone)[0]
     return pd.date_range(first, periods=data.values.shape[0], freq=pd.Timedelta(minutes=step))
-
-
-def _evenly(values: Any, time: pd.DatetimeIndex | None, path: Path) -> tuple[Any, pd.DatetimeIndex | None]:
-    """The values with a frame of NaN at each time that is left out, as where clocks or loggers skipped some."""
-    if time is None or len(time) < 3 or not time.is_monotonic_increasing or time.has_duplicates:
-        return values, time
-    step = pd.Series(time).diff().mode().iloc[0]
-    check_span(time[0], time[-1], step, len(time), path)
-    every = pd.date_range(time[0], time[-1], freq=step)
-    # Times beside the raster are refused by the series itself, which names the first.
-    if len(every) == len(time) or not time.isin(every).all():
-        return values, time
-    filled = np.full((len(every), *values.shape[1:]), np.nan, np.float32)
-    filled[every.get_indexer(time)] = values
-    return filled, every
 
 
 def graph_of(

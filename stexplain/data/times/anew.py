@@ -4,12 +4,25 @@ import re
 
 import pandas as pd
 
+from stexplain.data.times.short_dates import other_orders, short_dates
 from stexplain.data.times.written import day_comes_first, written_times
 
 SENSORS = (
     *("sensor", "sensor_id", "station", "station_id", "detector", "detector_id", "node", "node_id", "region_id"),
     *("meter", "meter_id", "lclid", "device", "device_id", "household", "household_id", "site_id", "location_id"),
-    *("segment_id", "link_id", "road_id", "zone_id", "cell_id", "detid", "site", "site num", "station_name", "siteid"),
+    *(
+        "segment_id",
+        "link_id",
+        "road_id",
+        "zone_id",
+        "zoneid",
+        "cell_id",
+        "detid",
+        "site",
+        "site num",
+        "station_name",
+        "siteid",
+    ),
 )
 """Names of a column that says of which sensor a row is."""
 _PARTS = ("year", "month", "day", "hour", "minute", "second")
@@ -41,7 +54,9 @@ def written_anew(text: pd.DataFrame, separator: str) -> str:
     """
     lines = _lines(text, separator)
     # One of the two would be a guess at months.
-    return f"{lines}; or dayfirst=False, where months come first" if _ASKED in lines and not _pointed(text) else lines
+    if _ASKED in lines and not _pointed(text):
+        return f"{lines}; or dayfirst=False, where months come first"
+    return lines + next(filter(None, (other_orders(text[name]) for name in text.columns)), "") if lines else ""
 
 
 def _pointed(text: pd.DataFrame) -> bool:
@@ -179,9 +194,15 @@ def _varies(cells: "pd.Series[str]") -> bool:
 
 def _read(cells: "pd.Series[str]", what: str) -> str:
     """How pandas makes times of such cells; empty where they are none."""
+    if known := short_dates(cells, what):
+        return known
     if pd.to_numeric(cells, errors="coerce").notna().any():
         return ""
     if cells.str.fullmatch(r"\d{4}-\d{2}-\d{2}.*").all():
+        # Of words such as CET pandas knows few.
+        if cells.str.fullmatch(r".*\d [A-Z]{3,5}").all():
+            universal = ", utc=True" if cells.str.endswith((" UTC", " GMT")).all() else ""
+            return f"pd.to_datetime({what}.str.rsplit(' ', n=1).str[0]{universal})"
         offsets = ", utc=True" if cells.str.contains(r"(?:Z|[+-]\d{2}:?\d{2})$").all() else ""
         return f"pd.to_datetime({what}{offsets})"
     first = re.match(r"\d{1,2}[./-]\d{1,2}[./-]\d{4}", cells.iloc[0]) if len(cells) else None
@@ -189,5 +210,6 @@ def _read(cells: "pd.Series[str]", what: str) -> str:
         return ""
     begin = f"{what}.str.split(' - ').str[0]" if cells.str.contains(" - ", regex=False).all() else what
     # A file that lists sensors one after the other goes through its dates again and again.
-    day = day_comes_first(cells.drop_duplicates())
+    order = re.search(r"\b(mm?|dd?)[./-](mm?|dd?)[./-]yy", str(cells.name).lower())
+    day = day_comes_first(cells.drop_duplicates()) if order is None else order[1][0] == "d"
     return f"pd.to_datetime({begin}, dayfirst={day})" if day is not None else f"pd.to_datetime({begin}, {_ASKED})"

@@ -12,6 +12,8 @@ from stexplain.errors import InputError
 _HOUR = np.timedelta64(1, "h")
 CLOCKS = "If clocks changed then, give the zone first: df.tz_localize('America/Los_Angeles', ambiguous='infer')."
 """The remedy for times without a zone that clocks went back or ahead in."""
+ZONE = "If clocks changed then, give their zone: time_zone='Europe/Berlin'."
+"""The same for times of a file."""
 
 
 def even_times(time: Any, frames: int) -> pd.DatetimeIndex:
