@@ -1,7 +1,8 @@
 """Time series of the regions of an atlas, by subject, as clips on a graph of correlations."""
 
 import math
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pandas as pd
 from stexplain.checking import checked, takes_masks, warn_caller
 from stexplain.checking.values import as_numbers
 from stexplain.data.clips import Clips
-from stexplain.data.signals.region_files import Run, runs_of
+from stexplain.data.signals.region_files import ENDINGS, Run, runs_of
 from stexplain.data.skeletons.labels import as_label, read_labels
 from stexplain.data.times.measured import Measured
 from stexplain.errors import DataError, InputError, unknown
@@ -21,6 +22,9 @@ from stexplain.graph.labels import is_table, points_of
 
 _TURNED = 4
 """Hardly any recording has so many times as many regions as frames."""
+_NUMBERED = re.compile(r"(?:sub-)?(\d+)")
+_LONG = r"\d{5,}"
+"""Of so many digits a part of a file's name is the number of a subject."""
 
 
 @checked
@@ -179,9 +183,18 @@ def _labels(runs: Sequence[Run], labels: Any) -> list[str]:
     if isinstance(labels, Sequence) and not isinstance(labels, str):
         if len(labels) != len(runs):
             raise InputError(f"labels: got {len(labels)} for {len(runs)} runs; expected one each.")
+        if len({run.where for run in runs if run.where.lower().endswith(ENDINGS)}) > 1:
+            warn_caller(
+                f"labels: a list is taken in the order of the files: the first, {runs[0].id!r}, is {labels[0]!r}, and "
+                f"the last, {runs[-1].id!r}, {labels[-1]!r}. A mapping or a table from subjects to classes is joined "
+                "by names."
+            )
         return [as_label(label) for label in labels]
-    table = read_labels(labels)
-    found = [table.get(run.id, table.get(run.subject)) for run in runs]
+    table = read_labels(labels, subjects=True)
+    # An index that pandas counts names places, and no subjects.
+    counted = isinstance(labels, pd.Series) and labels.index.name is None and labels.index.dtype.kind in "iu"
+    others = {} if counted else _named_otherwise(runs, table)
+    found = [table.get(run.id) or table.get(run.subject) or table.get(others.get(run.id, "")) for run in runs]
     lacking = [run.id for run, row in zip(runs, found, strict=True) if row is None]
     if lacking:
         numbered = [run.id for run in runs] == [str(number) for number in range(len(runs))]
@@ -195,7 +208,48 @@ def _labels(runs: Sequence[Run], labels: Any) -> list[str]:
                 else f"Labels are given of {', '.join(map(repr, list(table)[:3]))}. Leave its file out, or add it."
             )
         )
+    joined = [run for run in runs if run.id not in table and run.subject not in table]
+    if joined:
+        warn_caller(
+            f"labels: {len(joined)} of {len(runs)} runs are joined by a number or the begin of a name, such as "
+            f"{joined[0].id!r} with {others[joined[0].id]!r}."
+        )
     return [str((row or {}).get("label", "")) for row in found]
+
+
+def _named_otherwise(runs: Sequence[Run], names: Iterable[str]) -> dict[str, str]:
+    """Names of a table by the runs that they are of, where the two are written differently.
+
+    ``50002`` is ``sub-0050002`` and ``Pitt_0050002_rois_aal``, and so is ``Pitt_0050002``. Where a number stands for
+    several names or subjects, nothing is joined by it.
+
+    Example:
+        >>> runs = [Run("Pitt_0050002_rois_aal", "Pitt_0050002_rois_aal", np.zeros((1, 1), np.float32))]
+        >>> _named_otherwise(runs, ["50002"]), _named_otherwise(runs, ["Pitt_0050002"])
+        ({'Pitt_0050002_rois_aal': '50002'}, {'Pitt_0050002_rois_aal': 'Pitt_0050002'})
+    """
+    names = list(names)
+    numbered: dict[int, set[str]] = {}
+    subjects: dict[int, set[str]] = {}
+    for name in names:
+        if (match := _NUMBERED.fullmatch(name)) is not None:
+            numbered.setdefault(int(match[1]), set()).add(name)
+    own: dict[str, int] = {}
+    for run in runs:
+        match = _NUMBERED.fullmatch(run.subject)
+        long = {int(part) for part in re.split("[_-]", run.id) if re.fullmatch(_LONG, part)}
+        if match is not None or len(long) == 1:
+            own[run.id] = int(match[1]) if match is not None else long.pop()
+            subjects.setdefault(own[run.id], set()).add(run.subject if match is not None else run.id)
+    found: dict[str, str] = {}
+    for run in runs:
+        begins = [name for name in names if run.id.startswith(f"{name}_")]
+        known = numbered.get(own.get(run.id, -1), set())
+        if len(begins) == 1:
+            found[run.id] = begins[0]
+        elif len(known) == 1 and len({one.lstrip("0") for one in subjects[own[run.id]]}) == 1:
+            found[run.id] = next(iter(known))
+    return found
 
 
 def _training(runs: Sequence[Run], train: Sequence[Any] | str | None) -> list[bool] | None:

@@ -16,14 +16,16 @@ from stexplain.reading.table import read_csv, separator_of
 
 # Names of the column of recordings, and of that of classes, as tables of others have them.
 _IDS = ("file", "sample", "id", "name", "recording", "video", "clip", "filename", "path", "participant_id")
+_SUBJECTS = ("sub_id", "subject_id", "subjectid", "participant")
+"""Of tables of subjects, as ABIDE's; of recordings these say something else."""
 _PARTS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 _PARTS["testing"] = "test"
 _MISSING = ("", "nan", "na", "n/a", "<na>")
-_CLASSES = ("label", "class", "action", "activity", "category", "diagnosis", "y", "target")
+_CLASSES = ("label", "class", "action", "activity", "category", "diagnosis", "dx_group", "y", "target")
 
 
 def read_labels(
-    given: "str | Path | Mapping[str, Any] | pd.DataFrame | pd.Series", *, by_path: bool = False
+    given: "str | Path | Mapping[str, Any] | pd.DataFrame | pd.Series", *, by_path: bool = False, subjects: bool = False
 ) -> dict[str, dict[str, Any]]:
     """Class and further fields of each recording, by its name without folder and ending.
 
@@ -31,6 +33,7 @@ def read_labels(
         given: a CSV or a table with a column of recordings (``file``, ``sample``, ``id``, ...) and one of classes
             (``label``, ``class``, ...), and any more, such as ``subject``; or a mapping from recordings to classes.
         by_path: whether recordings of several folders have one name: their names here keep the folders.
+        subjects: whether rows may be of subjects, by a column such as ``SUB_ID``.
 
     Returns:
         By recording a dictionary with ``label`` (text) and the other columns.
@@ -65,7 +68,8 @@ def read_labels(
             )
         table = read_csv(path, dtype=str, keep_default_na=False, sep=separator_of(path))
     columns = {str(name).strip().lower(): str(name) for name in table.columns}
-    names = next((columns[name] for name in _IDS if name in columns), None)
+    known = (*_IDS, *_SUBJECTS) if subjects else _IDS
+    names = next((columns[name] for name in known if name in columns), None)
     classes = next((columns[name] for name in _CLASSES if name in columns), None)
     if names is None or classes is None:
         raise InputError(
@@ -305,8 +309,13 @@ def _stem(name: str, by_path: bool = False) -> str:
     # A name with dots inside of it, such as "trial.1", keeps them: only endings of files are cut off.
     path = Path(name.replace("\\", "/"))
     path = path.with_suffix("") if path.suffix.lower() in ENDINGS else path
+    # poses.analysis.h5 is of the recording "poses".
+    path = path.with_suffix("") if path.suffix == ".analysis" else path
     return path.as_posix().removeprefix("/") if by_path else path.name
 
 
-ENDINGS = (".skeleton", ".json", ".bvh", ".c3d", ".npy", ".npz", ".csv", ".avi", ".mp4", ".pkl", ".mov", ".mkv", ".tsv")
+ENDINGS = (
+    *(".skeleton", ".json", ".bvh", ".c3d", ".npy", ".npz", ".csv", ".avi", ".mp4", ".pkl", ".mov", ".mkv", ".tsv"),
+    *(".h5", ".hdf5"),
+)
 """What is cut off a name of a recording."""

@@ -87,7 +87,7 @@ def test_tables_without_a_header_lose_no_row(tmp_path, ending):
             np.save(path, one)
         else:
             np.savetxt(path, one, delimiter="," if ending == "csv" else " ")
-    clips = stx.load_regions(tmp_path, labels=["a", "b"], train="all", threshold=0.3)
+    clips = stx.load_regions(tmp_path, labels={"p0": "a", "p1": "b"}, train="all", threshold=0.3)
     np.testing.assert_allclose(clips.batch([0, 1]).x[:, 0, :, :, 0], made, rtol=1e-5)
     assert clips.graph.nodes == ("0", "1", "2")
     assert clips.measured.frame_rate is None
@@ -117,8 +117,8 @@ def _broken(folder, text, name="sub-01.csv"):
         (lambda _: signals(), {"labels": {"0": "a"}}, r"labels: got none for '1' \(3 of 4 runs\)"),
         (
             lambda _: {"0050002": signals()[0]},
-            {"labels": {50002: "a"}},
-            r"labels: got none for '0050002' \(1 of 1 runs\).* Labels are given of '50002'\. Leave its file out",
+            {"labels": {50020: "a"}},
+            r"labels: got none for '0050002' \(1 of 1 runs\).* Labels are given of '50020'\. Leave its file out",
         ),
         (lambda _: signals(), {"train": ["7"]}, r"unknown subject of training '7'"),
         (lambda _: signals(), {"tr": -1.0}, r"tr: got -1.0; expected seconds, a finite number above 0"),
