@@ -29,6 +29,7 @@ from stexplain.data.transforms import (
     sides_of,
     stream_of,
 )
+from stexplain.data.transforms.overlaps import with_overlaps
 from stexplain.errors import InputError
 from stexplain.graph import STGraph
 from stexplain.heap import settled
@@ -121,7 +122,7 @@ class Clips:
             observed: n arrays ``[M, T, N]``, bool, which nodes were read; none: all in valid frames.
             ids: n names; none: numbers.
             channels: names of the C channels; none: "channel 0" and so on.
-            fields: further columns, n values each; ``group`` says which clips are not independent.
+            fields: further columns, n values each; ``group``: which clips depend on each other; see `with_overlaps`.
             recipe: see the class.
             measured: units of the channels and frame rate, where they are known.
 
@@ -141,7 +142,7 @@ class Clips:
         table = pd.DataFrame(
             {"id": list(ids) if ids is not None else [str(number) for number in range(size)], "label": label}
         ).assign(frames=rows.frames, instances=rows.instances)
-        table = table.assign(**{name: list(column) for name, column in (fields or {}).items()})
+        table = with_overlaps(table.assign(**{name: list(column) for name, column in (fields or {}).items()}), rows)
         named = list(channels) if channels is not None else [f"channel {number}" for number in range(count)]
         if measured.units and len(measured.units) != count:
             raise InputError(f"measured: got {len(measured.units)} units for {count} channels; expected one each.")

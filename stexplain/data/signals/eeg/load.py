@@ -15,6 +15,7 @@ from stexplain.data.clips import Clips
 from stexplain.data.series import WindowedSeries
 from stexplain.data.signals.eeg.evoked import as_epochs, is_evoked
 from stexplain.data.signals.eeg.files import read_epochs
+from stexplain.data.signals.eeg.overlaps import overlapping_epochs
 from stexplain.data.times.measured import Measured
 from stexplain.errors import InputError
 from stexplain.graph import STGraph
@@ -166,6 +167,7 @@ def _clips(
         fields["group"] = list(fields["subject"])
     else:
         del fields["subject"]
+        fields |= overlapping_epochs(next(iter(recordings.values())), kept)
     partial = not all(mask.all() for mask in observed)
     _say_implausible(np.concatenate([value[0, ..., 0] for value in values]), own, good)
     return Clips.from_arrays(
