@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stexplain.data.signals.eeg.bad_channels import mark_bad
 from stexplain.data.signals.eeg.evoked import as_epochs
 from stexplain.errors import DataError, InputError
 from stexplain.reading import readable, regular_file
@@ -22,6 +23,12 @@ _AVERAGES = ("-ave.fif", "_ave.fif", "-ave.fif.gz", "_ave.fif.gz")
 ENDINGS = (*_EPOCHS, *_AVERAGES)
 """How files of epochs are called, MNE's and EEGLAB's, and those of averages over them."""
 _RAW = ("_raw.fif", "-raw.fif", "_eeg.fif", ".edf", ".bdf", ".vhdr", ".gdf", ".cnt", ".mff")
+_OF_MAT = (
+    " Of trials of different lengths, an array [channels, samples] each: x = [v.T[None, :, :, None] for k, v in "
+    "scipy.io.loadmat(path).items() if not k.startswith('_')]; Clips.from_arrays(x, labels, graph=STGraph."
+    "from_coordinates(points, names, nearest=4)), where points are of mne.channels.make_standard_montage("
+    "'colin27_1005').get_positions()['ch_pos']."
+)
 _HINT = (
     " MNE's own files are called so: rename them. Of an array [trials, channels, samples] in volts (microvolts times "
     "1e-6) make epochs: mne.EpochsArray(array, mne.create_info(names, rate, 'eeg').set_montage('standard_1020'))."
@@ -56,7 +63,7 @@ def read_epochs(path: Path) -> dict[str, Any]:
             f" {raw.name} is a recording that is not cut into trials: cut it by mne.Epochs and save it, or read it as "
             "a series by load_eeg(mne.io.read_raw(...))."
             if raw is not None
-            else _HINT
+            else _HINT + _OF_MAT * any(file.suffix.lower() == ".mat" for file in files)
         )
         raise InputError(f"data: {path} {what} no file of epochs or averages ({', '.join(ENDINGS)}).{hint}")
     averages = [file for file in chosen if file.name.lower().endswith(_AVERAGES)]
@@ -70,9 +77,15 @@ def read_epochs(path: Path) -> dict[str, Any]:
         match = _SUBJECT.search(file.name)
         ending = next(ending for ending in ENDINGS if file.name.lower().endswith(ending))
         subject = match.group(1) if match else file.name[: -len(ending)]
-        by_subject.setdefault(subject, []).append(_read(file))
+        read = _read(file)
+        mark_bad(read, file)
+        by_subject.setdefault(subject, []).append(read)
     found = {}
     for subject, parts in by_subject.items():
+        # A channel that is bad in one file is none to be joined with.
+        bad = list(dict.fromkeys(name for part in parts for name in part.info["bads"]))
+        for part in parts:
+            part.info["bads"] = [name for name in bad if name in part.ch_names]
         try:
             found[subject] = parts[0] if len(parts) == 1 else mne.concatenate_epochs(parts, verbose="error")
         except ValueError as error:

@@ -13,6 +13,7 @@ from stexplain.checking import checked, warn_caller
 from stexplain.checking.implausible import implausible_sensors
 from stexplain.data.clips import Clips
 from stexplain.data.series import WindowedSeries
+from stexplain.data.signals.eeg.bad_channels import say_bad
 from stexplain.data.signals.eeg.evoked import as_epochs, is_evoked
 from stexplain.data.signals.eeg.files import read_epochs
 from stexplain.data.signals.eeg.overlaps import overlapping_epochs
@@ -94,6 +95,7 @@ def load_eeg(
     if path is not None:
         data = read_epochs(path)
     if isinstance(data, mne.io.BaseRaw):
+        say_bad(data)
         return _series(data, picks, unit, graph, nearest, window, horizon, stride)
     first = data[0] if isinstance(data, list | tuple) and data else data
     recordings = dict(data) if isinstance(data, Mapping) else {subject or _subject(first): data}
