@@ -1,6 +1,7 @@
 """Skeletons in arrays: CTR-GCN's npz, and a user's own npz or npy with stated axes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -78,12 +79,13 @@ def read_arrays(path: Path, axes: str | None, nodes: int | None) -> Iterator[Tak
     labels: NDArray[Any] | None = None
     names: list[str] | None = None
     further: dict[str, list[Any]] = {}
+    key, ids = "", None
     if path.suffix.lower() == ".npz":
         with opened_npz(path) as arrays:
-            key = next((name for name in _VALUES if name in arrays.names), None)
-            if key is None and len(arrays.names) == 1:
+            key = next((name for name in _VALUES if name in arrays.names), "")
+            if not key and len(arrays.names) == 1:
                 key = arrays.names[0]
-            if key is None and (angles := [name for name in arrays.names if name.lower() in _ROTATIONS]):
+            if not key and (angles := [name for name in arrays.names if name.lower() in _ROTATIONS]):
                 key = angles[0]
             if objects := next((name for name in arrays.names if arrays.pickled(name)), None):
                 raise DataError(
@@ -91,7 +93,7 @@ def read_arrays(path: Path, axes: str | None, nodes: int | None) -> Iterator[Tak
                     "numbers. Where you trust who wrote it, see what they are, np.load(path, allow_pickle=True)"
                     f"[{objects!r}].tolist(), and save the positions of joints: np.save('x.npy', positions)."
                 )
-            if key is None:
+            if not key:
                 raise DataError(f"{path} holds {', '.join(arrays.names)}; expected the values as one of {_VALUES}.")
             if key.lower() in _ROTATIONS:
                 raise InputError(
@@ -116,6 +118,8 @@ def read_arrays(path: Path, axes: str | None, nodes: int | None) -> Iterator[Tak
         raise DataError(f"{path}: got values of type {x.dtype}; expected numbers.")
     layout = Layout(axes or _found_axes(path, x.shape, nodes, several=labels is not None or names is not None))
     if "b" not in layout.letters:
+        if path.suffix.lower() == ".npz":
+            _refuse_end_to_end(path, key, {**further, **({} if ids is None else {ids: names})}, layout, x.shape)
         layout, x = Layout(f"b {layout.pattern}"), x[None]
     if labels is not None and (labels.ndim > 2 or not labels.size):
         raise DataError(f"{path}, y: got shape {labels.shape}; expected the class of each sample, or rows one-hot.")
@@ -140,6 +144,35 @@ def read_arrays(path: Path, axes: str | None, nodes: int | None) -> Iterator[Tak
             label="" if labels is None else as_label(labels[number]),
             fields={key: as_label(each[number]) for key, each in further.items()},
         )
+
+
+def _refuse_end_to_end(path: Path, key: str, further: dict[str, Any], layout: Layout, shape: tuple[int, ...]) -> None:
+    """Refuses frames of several recordings, one after the other, which an array beside them names; says other ones.
+
+    Raises:
+        DataError: with the lines that save each recording.
+    """
+    letters = layout.pattern.split()
+    if letters[0] != "t":
+        return
+    columns = {name: column for name, column in further.items() if len(column) == shape[0]}
+    # Times and numbers of frames differ from frame to frame.
+    named = {name: len(set(column)) for name, column in columns.items() if 1 < _runs(column) <= shape[0] / 2}
+    if named:
+        name = max(named, key=named.__getitem__)
+        raise DataError(
+            f"{path}: {name!r} names {named[name]} recordings, whose frames are one after the other in {key!r}; "
+            "expected one recording, or an axis of them. Save each in a file of its own: a = np.load(path); "
+            f"[np.save(f'{{one}}.npy', a[{key!r}][a[{name!r}] == one]) for one in np.unique(a[{name!r}])]. Where "
+            f"{name!r} is none of recordings, leave it out of the file."
+        )
+    if columns:
+        warn_caller(f"{path}: not used, as they are of frames: {', '.join(columns)}.")
+
+
+def _runs(column: Sequence[Any]) -> int:
+    """How many times a column changes, and one more."""
+    return 1 + sum(bool(one != other) for one, other in pairwise(column))
 
 
 def _found_axes(path: Path, shape: tuple[int, ...], nodes: int | None, *, several: bool) -> str:

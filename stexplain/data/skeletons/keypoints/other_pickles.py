@@ -45,6 +45,11 @@ def refuse_others(path: Path, content: Any) -> NoReturn:
         if place is not None
         else ""
     )
+    if place is not None and (split := _end_to_end(content, place)):
+        remedy = (
+            f" Its frames of several recordings are one after the other, named by 'source'. Where you trust who wrote "
+            f"it: {split}; give axes='t n c' and graph=."
+        )
     raise DataError(
         f"{path} holds a {type(content).__name__}{held}; expected pyskl's annotations, a list of dictionaries, such as "
         f"{_EXAMPLE}.{remedy}"
@@ -74,6 +79,24 @@ def refuse_packed(path: Path, where: str, one: dict[str, Any]) -> None:
             "another, beside 'frame_inds', as pyskl packs Kinetics-400; expected [M, T, V, C]. Unpack it by pyskl's "
             "DecompressPose."
         )
+
+
+def _end_to_end(content: Any, place: str) -> str:
+    """A line that saves each recording of MotionBERT's arrays, whose ``source`` says of each frame whose it is."""
+    *parts, last = re.findall(r"\['([^']*)'\]", place)
+    beside = content
+    for part in parts:
+        beside = beside[part]
+    source, joints = (beside.get("source"), beside.get(last)) if isinstance(beside, dict) else (None, None)
+    if not isinstance(source, list | np.ndarray) or joints is None or len(source) != len(joints):
+        return ""
+    # In the image's depth, where it is there: two coordinates are of pixels.
+    best = "joint3d_image" if "joint3d_image" in beside else last
+    inner = "".join(f"[{part!r}]" for part in parts)
+    return (
+        f"t = pd.read_pickle(path){inner}; source = np.array(t['source']); [np.save(f'{{one}}.npy', t[{best!r}]"
+        "[source == one]) for one in np.unique(source)]"
+    )
 
 
 def _named(content: Any) -> bool:
