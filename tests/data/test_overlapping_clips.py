@@ -3,9 +3,11 @@
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import stexplain as stx
+from stexplain.data.signals.prepare import prepare_regions
 
 GRAPH = stx.STGraph.from_edges(["a", "b", "c"], [("a", "b"), ("b", "c")])
 
@@ -94,3 +96,22 @@ def test_epochs_of_fixed_length_that_overlap_are_one_unit():
         array = mne.EpochsArray(epochs(0.0).get_data(copy=False), info, verbose=False)
         assert len(set(stx.load_eeg(array, nearest=2).groups)) == 10
         assert len(set(stx.load_eeg(array[::2], nearest=2).groups)) == 5
+
+
+def test_a_store_keeps_what_is_one_unit(tmp_path):
+    (tmp_path / "runs").mkdir()
+    for number, one in enumerate(windows([0, 5, 40], length=20)):
+        np.save(tmp_path / "runs" / f"w{number}.npy", one[0, :, :, 0])
+    labels = pd.DataFrame({"file": ["w0", "w1", "w2"], "label": ["a", "b", "a"]})
+    labels.to_csv(tmp_path / "labels.csv", index=False)
+    how = {
+        "labels": str(tmp_path / "labels.csv"),
+        "train": ["w0", "w1"],
+        "tr": 2.0,
+        "graph": stx.STGraph.from_edges(["0", "1", "2"], [("0", "1"), ("1", "2")]),
+    }
+    with pytest.warns(UserWarning, match="overlap"):
+        prepare_regions(tmp_path / "runs", tmp_path / "store", **how)
+    clips = stx.load_dataset(tmp_path / "store")
+    assert clips.groups.tolist() == ["group block 0", "group block 0", "group block 1"]
+    assert clips.groups_by("subject").tolist() == ["subject w0", "subject w1", "subject w2"]

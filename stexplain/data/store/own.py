@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from stexplain.cards import dataset_card
+from stexplain.data.grouping import own_grouping
 from stexplain.data.store.implausible import implausible_recordings
 from stexplain.data.store.prepare import Summary
 from stexplain.data.store.prepared import CARD, COLUMNS, FORMAT, LEFT_OUT, VERSION, Store
@@ -74,7 +75,10 @@ def write_own(out: str | Path, read: "Callable[[Path], Clips]", *, name: str, co
 
 def _index(clips: "Clips") -> pd.DataFrame:
     """The index of the store: its columns, then the fields, and a fold where nothing else splits the recordings."""
-    table = clips.table.drop(columns=["group"], errors="ignore")
+    table = clips.table
+    # A copy of another column, such as the subject, says nothing more.
+    if "group" in table and (next(iter(own_grouping(table))) != "group" or (table["group"].astype(str) == "").any()):
+        table = table.drop(columns="group")
     frames, instances = (table[column].to_numpy(np.int64) for column in ("frames", "instances"))
     index = pd.DataFrame(
         {
@@ -155,8 +159,8 @@ def _card(name: str, clips: "Clips", table: pd.DataFrame) -> str:
         'obtain = "It was prepared from files of your own."',
         'reader = "stexplain.data.skeletons.formats"',
     ]
-    if "subject" in table:
-        lines += ["", "[grouping]", 'subject = ["subject"]']
+    if levels := [level for level in ("group", "subject") if level in table]:
+        lines += ["", "[grouping]", *(f'{level} = ["{level}"]' for level in levels)]
     lines += [
         "",
         "[axes]",
