@@ -76,3 +76,16 @@ def test_what_all_curves_need_is_done_once():
     curves_of_importances(Counting(), batches(), importances(), BASELINES, **options)
     # Of 6 sets of nodes and 3 baselines each masked copy is a pass; all else is as often as for a single curve.
     assert SAMPLES[0] - alone == 30 * len(MASKING) * (6 * len(BASELINES) - 1)
+
+
+def test_random_sets_are_those_of_seed_zero_unless_another_is_given():
+    options = {"nodes": 2, "masking": MASKING}
+    ours = {"ours": (importances()["ours"][0], ("random",))}
+    found, again, other = (
+        curves_of_importances(Counting(), batches(), ours, {"zero": "zero"}, **options, **seed)["zero"]["ours"]
+        for seed in ({}, {"seed": 0}, {"seed": 1})
+    )
+    np.testing.assert_array_equal(found.correct["random"], again.correct["random"])
+    assert (found.correct["random"] != other.correct["random"]).any()
+    alone = masking_curve(Counting(), batches(), ours["ours"][0], baseline="zero", sets=("random",), **options)
+    np.testing.assert_array_equal(alone.correct["random"], found.correct["random"])

@@ -232,8 +232,9 @@ def _difference(one: Tensor, other: Tensor | None, rounding: float = 0) -> Tenso
         return None
     same = one == other
     if rounding and one.numel() and one.is_floating_point():
-        by = (one - other).abs().nan_to_num(posinf=0)
-        same |= by <= rounding * by.max()
+        by = (one - other).abs()
+        # What is finite in one of both alone differs, and is no measure of the largest difference.
+        same |= by <= rounding * by.nan_to_num(posinf=0).max()
     # What is not a number is like itself.
     return ~(same | ((one != one) & (other != other)))
 

@@ -260,3 +260,12 @@ def test_a_channel_that_is_not_there_is_named_as_it_was_given(kind):
         kind(channel=5, graph=graph)(x, target=Forecast("a", 1))
     with pytest.raises(InputError, match="unknown channel in `channel` 'speed'"):
         kind(channel="speed", graph=graph)(x, target=Forecast("a", 1))
+
+
+@pytest.mark.parametrize("kind", [Motion, Displacement, Variance])
+def test_a_channel_that_is_no_signal_moves_nothing(kind):
+    x = signals(2, 1, 7, 3, 3)
+    x[..., 2] = torch.arange(7.0)[:, None]
+    alone = kind()(torch.cat([x[..., :2], torch.zeros_like(x[..., 2:])], -1)).values
+    np.testing.assert_allclose(kind(signals=[0, 1])(x).values, alone, rtol=1e-6)
+    assert not np.allclose(kind()(x).values, alone, rtol=0.1)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from stexplain.errors import InputError
-from stexplain.explainers.outputs.measure import measured_axes
+from stexplain.explainers.outputs.measure import _difference, measured_axes
 from stexplain.explainers.outputs.sample_axis import SampleAxis
 
 PATTERNS = ["b n h", "n b h", "n h b", "(b n) h", "(n b) h", "n (b h)", "n (h b)", "(n b h)", "(b n h)", "(n h b)"]
@@ -271,3 +271,11 @@ def passes(run, x):
 )
 def test_inferences_are_as_many_as_it_takes(run, samples, expected):
     assert passes(run, signals(samples)) == expected
+
+
+def test_what_is_not_a_number_is_like_itself_alone():
+    nan = math.nan
+    one = torch.tensor([nan, nan, 1.0, 1.0, 2.0, math.inf, math.inf])
+    other = torch.tensor([nan, 1.0, nan, 1.0, 3.0, math.inf, 1.0])
+    for rounding in (0, 0.1):
+        assert _difference(one, other, rounding).tolist() == [False, True, True, False, True, False, True]

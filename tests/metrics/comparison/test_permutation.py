@@ -104,6 +104,8 @@ def test_what_does_not_fit():
             corrected_p_values(wrong)
     with pytest.raises(InputError, match="permutations: got 0"):
         sign_flip_test([1.0], permutations=0)
+    # One is few, and enough for an answer.
+    assert 0 < float(sign_flip_test(np.arange(1.0, 31.0), permutations=1)[0]) <= 1
     with pytest.raises(InputError, match="got 3 dimensions"):
         sign_flip_test(np.zeros((2, 2, 2)))
 

@@ -111,6 +111,12 @@ def test_parts_give_the_effect_of_one_batch(model, clips):
     assert found.to_frame().drop(columns="effect").equals(expected.to_frame().drop(columns="effect"))
     assert (found.ids, found.score) == (expected.ids, expected.score)
     np.testing.assert_array_equal(found.inferences, expected.inferences)
+    # Of a class that is named; by itself it is the predicted one.
+    for one in (0, 1):
+        at_once = stx.metrics.effect(model, sampled, target=stx.Class(one), windows=3)
+        of_class = dataset.effect(model, generated, target=one, windows=3, **WORK)
+        assert (np.asarray(of_class.classes) == one).all()
+        np.testing.assert_allclose(of_class.values, at_once.values, atol=1e-5)
 
 
 def test_parts_give_the_explanations_of_one_batch(model, clips, tmp_path):

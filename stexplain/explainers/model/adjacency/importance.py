@@ -136,9 +136,8 @@ def message_values(form: Scatter | MessageSum, roles: MessageRoles, tensor: Tens
     at_target = _parts(target, roles.target)
     for place, letter in enumerate("bt"):
         if letter not in letters:
-            folded = at_target.get(letter)
-            size = next((atom.size for atom in roles.target if atom.letter == letter), 1)
-            values = _spread(values, place, None if folded is None else (folded, size))
+            folded = [(at_target[letter], atom.size) for atom in roles.target if atom.letter == letter]
+            values = _spread(values, place, folded[0] if folded else None)
     source, target_node, relation = (_array(each, edges) for each in ends_of(form, roles))
     return EdgeValues(source, target_node, relation, _values(values))
 

@@ -338,8 +338,6 @@ def _more_frames(both: dict[int, tuple[_Line, _Line]], count: int, frames: int) 
     more_frames: set[int] = set()
     for stride, ((low, high), (last_low, last_high)) in list(both.items())[:4]:
         for start, stop in ((low, high), (last_low, last_high)):
-            if stop - start > 4 * frames:
-                continue
             # At a position in the middle of those for which the frames requested lie inside of the clip.
             inside = [p for p in range(count) if start + stride * p >= 0 and stop + stride * p < frames]
             if inside:

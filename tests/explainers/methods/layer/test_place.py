@@ -7,7 +7,7 @@ from torch import nn
 
 from stexplain.axes import Layout
 from stexplain.errors import InputError
-from stexplain.explainers.methods.layer.place import Declared, place_of
+from stexplain.explainers.methods.layer.place import Declared, _stride_and_offset, place_of
 from stexplain.explainers.model.probe.rows import LayerAxes
 from stexplain.explainers.model.probe.time import Timing
 
@@ -117,3 +117,29 @@ def test_a_declared_layout_may_fold_the_samples_where_no_axis_was_found_that_fol
         place_of(MODEL, replace(timed, shape=(13, 3, 5, 6)), Declared(Layout("b c t n")), sizes)
     with pytest.raises(InputError, match="cannot be measured .*no axis follows.*Is the layout of the input right"):
         place_of(MODEL, replace(copies, timing=Timing("unknown")), Declared(Layout("b c t n")), sizes)
+
+
+class Telling(nn.Module):
+    """Says itself where its layers lie in time."""
+
+    def stride_at(self, name):
+        return 2
+
+    def offset_at(self, name):
+        return 3.0
+
+
+@pytest.mark.parametrize(
+    ("model", "declared", "expected"),
+    [
+        (Telling(), Declared(), (2, 3.0)),
+        (Telling(), Declared(stride=4), (4, 3.0)),
+        (Telling(), Declared(offset=0.0), (2, 0.0)),
+        (Telling(), Declared(stride=4, offset=1.0), (4, 1.0)),
+        (MODEL, Declared(stride=4, offset=0.0), (4, 0.0)),
+    ],
+)
+def test_what_is_declared_goes_before_what_the_model_says(model, declared, expected):
+    """Also an offset of zero."""
+    unknown = replace(POOLED, shape=(2, 4, 3, 5), layout=Layout("b c t n"), timing=Timing("unknown"), frames=True)
+    assert _stride_and_offset(model, unknown, declared) == expected

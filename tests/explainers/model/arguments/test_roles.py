@@ -7,7 +7,7 @@ import torch
 
 from stexplain.errors import InputError
 from stexplain.explainers.model.arguments.values import along, copied, per_sample_value, repeated, rows_of, to_model
-from stexplain.explainers.model.arguments.whole_batch import Role, Way, cut_shared, repeat_shared, role, roles
+from stexplain.explainers.model.arguments.whole_batch import Role, Way, _within, cut_shared, repeat_shared, role, roles
 
 NODES, INSTANCES, FRAMES = 3, 2, 4
 UNITS = {"nodes": NODES, "persons": NODES * INSTANCES, "frames": NODES * FRAMES, "all": NODES * INSTANCES * FRAMES}
@@ -261,3 +261,9 @@ def test_numbers_that_count_are_those_of_all_copies_and_of_the_rows():
         assert found.pop("ptr").tolist() == list(range(0, 5 * samples + 1, 5))
         assert found == expected | {"num_graphs": samples, "batch_size": samples, "num_nodes": 5 * samples}
         assert found["batch_first"] is True
+
+
+def test_an_edge_is_in_a_part_with_either_end():
+    """Of nodes 3 to 5; the first and the last node by a self loop each, and edges that leave the part."""
+    edges = torch.tensor([[3, 5, 2, 6, 2, 5, 0, 6], [3, 5, 2, 6, 3, 6, 1, 2]])
+    assert _within(edges, 3, 6).tolist() == [True, True, False, False, True, True, False, False]

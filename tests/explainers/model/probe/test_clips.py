@@ -56,6 +56,20 @@ def test_what_a_longer_clip_tells_must_explain_the_short_one(reach, told):
     assert (found.frames, found.sizes) == ((True, {"t": 12}) if told else (False, {}))
 
 
+@pytest.mark.parametrize(("positions", "told"), [(1, False), (2, True)])
+def test_a_single_position_is_no_axis_of_time(positions, told):
+    """Even where a longer clip has more of them, at places that explain what the one position sees."""
+    plan = Plan(tuple(Change(frames=(frame, frame)) for frame in range(6)), {"m": 1, "t": 6, "n": 1, "c": 1}, 6)
+    sees = np.abs(np.arange(6)[:, None] - 5 * np.arange(positions)) <= 1
+    short, longer = (
+        TensorAxes(None, Timing("unknown"), factors=(Factor(0, 6, "b"), time), unnamed=(Factor(0, 6, "b"), time))
+        for time in (Factor(1, positions, response=0.5 * sees, strength=0.25 * sees), Factor(1, positions + 2, "t"))
+    )
+    aligned = Timing("aligned", 5, 0.0, 3, 1)
+    found = with_longer(short, plan, replace(longer, layout=Layout("b t"), timing=aligned, sizes={"t": positions + 2}))
+    assert (found.timing == aligned) is told
+
+
 class Reversed(nn.Module):
     """x ``[B, C, T, N]``; its layer has the frames from last to first, which is no stride; notes lengths of clips."""
 

@@ -60,3 +60,21 @@ def test_a_model_that_cannot_be_copied_runs_as_it_is():
     row = stx.layers(model, torch.randn(2, 2, 6, 4), inputs="b c t n").set_index("layer").loc["0"]
     assert (row["layout"], row["time"], row["offset"], row["sees"]) == ("b c t n", "aligned", 0, 3)
     assert model[0].weight.dtype == torch.float32
+
+
+@pytest.mark.parametrize("open_relu", [True, False])
+def test_rectifiers_are_opened_where_that_is_asked_for(open_relu):
+    """All that a silent unit gives is zero; opened, it is a little more."""
+    model = nn.Sequential(nn.Linear(2, 2), nn.ReLU())
+    nn.init.constant_(model[0].bias, -100.0)
+    caller = ModelCaller(model, inputs="b t n c")
+    with caller._model_frozen():
+        samples = caller._prepare(torch.randn(2, 4, 3, 2), None)
+        seen = observed_twice(
+            caller,
+            samples,
+            lambda running: capture_activations({"": running[1]}, gradient=False),
+            open_relu=open_relu,
+        )
+    assert bool((seen.reference.last("") > 0).all()) == open_relu
+    assert bool((seen.reference.last("") == 0).all()) != open_relu

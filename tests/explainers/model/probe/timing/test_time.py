@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stexplain.explainers.model.probe.plan import Change, first_plan, frame_intervals
-from stexplain.explainers.model.probe.time import bounds_of, fits, timing_of
+from stexplain.explainers.model.probe.time import _more_frames, bounds_of, fits, timing_of
 
 
 def seen(frames, positions, stride, first, last):
@@ -293,3 +293,13 @@ def test_what_sees_the_same_frames_everywhere_does_not_move_in_time(frames, posi
     hit = [any(frame % step == 0 for frame in range(one.frames[0], one.frames[1] + 1)) for one in changes]
     timing = timing_of(changes, np.repeat(np.array(hit)[:, None], positions, axis=1), frames)
     assert timing.kind not in ("one frame", "aligned", "causal", "anticausal")
+
+
+def test_further_frames_are_asked_for_by_the_first_four_candidates_whose_spans_fit():
+    """Of stride s a span of s frames; one longer than the clip asks for none."""
+    both = {stride: ((0, stride), (0, 0)) for stride in (1, 2, 3, 4, 5)}
+    first = _more_frames(dict(list(both.items())[:4]), 5, 40)
+    assert first
+    assert _more_frames(both, 5, 40) == first
+    assert set(_more_frames({5: both[5]}, 5, 40)) - set(first)
+    assert _more_frames({1: ((-50, -9), (-50, -9))}, 400, 40) == ()
