@@ -237,7 +237,8 @@ def test_too_few_orders_and_orders_that_are_alike_by_chance_have_no_standard_err
             assert len(found) == (few < orders)
             assert all(f"give orders={orders} or more" in note for note in found)
     exact, alike = np.array([5 / 6, 5 / 6, 1 / 3]), 0
-    for seed in range(120):
+    # Of 120 seeds 3 and 76 draw pairs that are alike.
+    for seed in (*range(8), 75, 76, 77):
         with ShapleyValueSampling(nn.Flatten(), orders=10, antithetic=True, seed=seed) as explain:
             e = explain(x, target=game(late))
         if e.standard_error is None:
