@@ -120,3 +120,13 @@ def test_a_corrected_p_of_the_level_itself_counts():
         assert len(result.different(level=p)) == (corrected <= p).sum()
         assert len(result.different(level=np.nextafter(p, 0))) == (corrected < p).sum()
     assert result.different(1)["p_corrected"].is_monotonic_increasing
+
+
+def test_a_row_of_exactly_the_level_differs():
+    values = np.random.default_rng(9).gamma(50, size=(12, 3))
+    values[6:, 2] *= 3
+    result = compare_groups(maps(values), ["control"] * 6 + ["patient"] * 6, windows=0)
+    smallest = float(result.to_frame()["p_corrected"].min())
+    assert len(result.different(smallest)) >= 1
+    assert (result.different(smallest)["p_corrected"] == smallest).all()
+    assert result.different(np.nextafter(smallest, 0)).empty

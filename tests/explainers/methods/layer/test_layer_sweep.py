@@ -6,7 +6,7 @@ from stexplain.errors import InputError
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.methods.layer.grad_cam import STGGradCAM
 from stexplain.explainers.methods.layer.hires_cam import HiResCAM
-from stexplain.explainers.methods.layer.layer_sweep import LayerSweep, layer_sweep
+from stexplain.explainers.methods.layer.layer_sweep import LayerSweep, _reduced, layer_sweep
 from stexplain.explainers.targets import Class
 from tests.explainers.our_models import lively, padded
 from tests.explainers.small_models import PlainSTGCN, signals
@@ -112,3 +112,23 @@ def test_layers_of_other_samples_are_refused_together():
     with pytest.raises(InputError, match=r"shapes \[\(1, 1, 2, 3\), \(2, 1, 2, 3\)\]; expected one shape"):
         LayerSweep({"a": one, "b": more})
     assert len(LayerSweep({"a": more, "b": more})) == 2
+
+
+def test_what_layers_are_compared_by_is_of_what_was_observed():
+    """Frame by frame the mean over observed nodes; by loops, with padding, gaps and a node without any observation."""
+    values = np.random.default_rng(0).normal(size=(2, 2, 5, 3)).astype(np.float32)
+    valid, observed = np.ones((2, 2, 5), bool), np.random.default_rng(1).random((2, 2, 5, 3)) > 0.4
+    valid[0, 1, 3:], observed[1, ..., 2], observed[0, 0, 1] = False, False, False
+    e = Explanation(values, valid, ("a", "b", "c"), observed=observed)
+    found = _reduced(e)
+    for b in range(2):
+        time, positions, nodes = [], [], [[], [], []]
+        for m, t in np.ndindex(2, 5):
+            here = [max(float(values[b, m, t, n]), 0) for n in range(3) if valid[b, m, t] and observed[b, m, t, n]]
+            positions += here
+            time += [np.mean(here)] if here else []
+            for n in range(3):
+                nodes[n] += [max(float(values[b, m, t, n]), 0)] if valid[b, m, t] and observed[b, m, t, n] else []
+        np.testing.assert_allclose(found["time"][b], time, rtol=1e-6)
+        np.testing.assert_allclose(found["positions"][b], positions, rtol=1e-6)
+        np.testing.assert_allclose(found["nodes"][b], [np.mean(each) for each in nodes if each], rtol=1e-5)

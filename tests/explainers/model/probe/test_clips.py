@@ -70,6 +70,20 @@ def test_a_single_position_is_no_axis_of_time(positions, told):
     assert (found.timing == aligned) is told
 
 
+@pytest.mark.parametrize(("layout", "why"), [(Layout("b t"), ""), (None, "more than one axis follows the nodes")])
+def test_why_there_is_no_layout_is_said_where_there_is_none(layout, why):
+    plan = Plan(tuple(Change(frames=(frame, frame)) for frame in range(6)), {"m": 1, "t": 6, "n": 1, "c": 1}, 6)
+    sees = np.eye(6) > 0
+    short, longer = (
+        TensorAxes(None, Timing("unknown"), factors=(Factor(0, 6, "b"), time), unnamed=(Factor(0, 6, "b"), time))
+        for time in (Factor(1, 6, response=0.5 * sees, strength=0.25 * sees), Factor(1, 18, "t"))
+    )
+    timing, reason = Timing("one frame", 1, 0.0, 1, 0), "more than one axis follows the nodes"
+    told = replace(longer, layout=layout, timing=timing, why=reason, sizes={"t": 18})
+    found = with_longer(replace(short, why="time"), plan, told)
+    assert (found.layout, found.why, found.timing) == (layout, why, timing)
+
+
 class Reversed(nn.Module):
     """x ``[B, C, T, N]``; its layer has the frames from last to first, which is no stride; notes lengths of clips."""
 
