@@ -76,9 +76,10 @@ def axes_of(factors: list[Factor], plan: Plan, shape: tuple[int, ...] = ()) -> T
     """
     named = list(factors)
     why = ""
-    for letter, tests in (("n", plan.node_tests), ("m", plan.instance_tests)):
+    # Nodes once more: of an axis that holds instances, too, what is left may be that of the nodes.
+    for letter, tests in (("n", plan.node_tests), ("m", plan.instance_tests), ("n", plan.node_tests)):
         size = plan.sizes[letter]
-        if size == 1 or not tests:
+        if size == 1 or not tests or letter in {factor.letter for factor in named}:
             continue
         found, reason = _following(named, letter, size, tests, plan)
         why = why or reason

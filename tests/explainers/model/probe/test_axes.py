@@ -140,3 +140,12 @@ def test_time_that_looks_folded_with_channels_beside_channels_is_unknown():
     # Where it is the only axis of channels it may well be folded with time.
     layout, sizes, _ = layout_of([factors[0], *factors[2:]])
     assert (layout.pattern, sizes) == ("b (t c) n", {"t": 3, "c": 2, "n": 5})
+
+
+@pytest.mark.parametrize("fold", ["(n m)", "(m n)"])
+def test_nodes_that_are_mixed_evenly_are_not_taken_for_channels_beside_instances(fold):
+    plan, copies = plan_and_copies(n=4, c=3)
+    mixed = [torch.tanh(each.sum(3, keepdim=True) * torch.arange(1, 5).view(4, 1)) for each in copies]
+    axes = tensor_axes(*[rearrange(each, f"b m t n c -> t {fold} c b") for each in mixed], plan)
+    assert axes.layout is None
+    assert axes.why == "an axis of size 4 may be that of the nodes, but does not follow them in their order"
