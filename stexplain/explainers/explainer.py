@@ -17,6 +17,7 @@ from stexplain.explainers.by_stream import StreamExplainer
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.forecast_target import Forecast
 from stexplain.explainers.joined import joined
+from stexplain.explainers.model.derivative.compare import noted, warn_of
 from stexplain.explainers.model.describe import described
 from stexplain.explainers.model.inputs.fitting import may_be_cut
 from stexplain.explainers.model.locality import Locality, by_locality, called_on, check_scores
@@ -25,12 +26,12 @@ from stexplain.explainers.model.options import ModelCall
 from stexplain.explainers.model.output_layout import with_output_layout
 from stexplain.explainers.model.running.finite import check_finite_values, traced_to_origin
 from stexplain.explainers.model.running.memory import ran_out_of_memory
-from stexplain.explainers.model.score_fn import ScoreFn
+from stexplain.explainers.model.score_fn import NoScores, ScoreFn
 from stexplain.explainers.results.maps import Maps as Maps
 from stexplain.explainers.results.maps import as_array
 from stexplain.explainers.results.maps import padding_share_of as padding_share_of
 from stexplain.explainers.results.units import channel_units, with_forecast_unit
-from stexplain.explainers.target import Scores, Target, TargetLike, refuse_classes_of_windows
+from stexplain.explainers.target import Target, TargetLike, refuse_classes_of_windows
 from stexplain.explainers.targets import as_targets
 from stexplain.progress import progress_bar
 
@@ -67,6 +68,8 @@ class Explainer(StreamExplainer, ABC):
     """What values are in, see `Explanation.measures`."""
     _scores_alone: bool = False
     """See `_asks_scores_alone`."""
+    _differentiates: bool = False
+    """Whether maps are made of gradients of the score, which should be its derivative."""
 
     def __repr__(self) -> str:
         return described(self)
@@ -181,7 +184,7 @@ class Explainer(StreamExplainer, ABC):
         # A baseline explainer: further arguments of a model's forward are of no use to it, and not checked.
         if self.model is None:
             model_input = self._prepare(x, call.valid, ids=ids, observed=call.observed)
-            return [self._explanation(model_input, self._maps(model_input, _NoScores()), target) for target in targets]
+            return [self._explanation(model_input, self._maps(model_input, NoScores()), target) for target in targets]
         with self._model_frozen():
             model_input = self._prepare(x, call.valid, call.shared, call.per_sample, ids, call.observed)
             self._forecasting = any(isinstance(target, Forecast) for target in targets)
@@ -197,10 +200,12 @@ class Explainer(StreamExplainer, ABC):
         # The call is of all samples: it is entered here, not chunk by chunk, with the layout that was found for them.
         call = replace(call, options=self.options)
         x = self.inputs.to_batch(model_input.x, **model_input.sizes)
-        return [
-            self._finished(replace(with_forecast_unit(found[index], target, model_input, x), call=call))
+        explanations = [
+            replace(with_forecast_unit(found[index], target, model_input, x), call=call)
             for index, target in enumerate(targets)
         ]
+        warn_of(explanations)
+        return [self._finished(each) for each in explanations]
 
     @property
     def _asks_scores_alone(self) -> bool:
@@ -291,7 +296,12 @@ class Explainer(StreamExplainer, ABC):
     ) -> list[Explanation]:
         """An explanation of some samples for each target."""
         by_target = self._maps_of_targets(model_input, score_fns)
+        by_target = noted(self, by_target, model_input, targets, score_fns)
         return [self._explanation(model_input, maps, target) for target, maps in zip(targets, by_target, strict=True)]
+
+    def _differentiated_at(self, model_input: ModelInput) -> Any:
+        """Where gradients are taken: a layer's place; none: at the input."""
+        return None
 
     def _explanation(self, model_input: ModelInput, maps: Maps, target: Target) -> Explanation:
         """The maps as an explanation; zero where there is no observation."""
@@ -334,12 +344,3 @@ class Explainer(StreamExplainer, ABC):
             measures=self.measures,
             notes=tuple(dict.fromkeys([*self._notes, *maps.notes])),
         )
-
-
-class _NoScores(ScoreFn):
-    """In the place of a score function where there is no output."""
-
-    def __call__(self, output: Any) -> Scores:
-        raise AssertionError("a baseline explainer calls no model")
-
-    parsed = __call__  # type: ignore[assignment]  # neither returns

@@ -15,6 +15,7 @@ from stexplain.checking.elsewhere import OF_EXPLAINERS, missing
 from stexplain.errors import InputError, StexplainError
 from stexplain.explainers.model.arguments.signature import call_arguments, forward_signature, needs, raised, takes
 from stexplain.explainers.model.arguments.values import copied
+from stexplain.explainers.model.derivative.known import Derivative
 from stexplain.explainers.model.gradients import leaves_torch, not_differentiable
 from stexplain.explainers.model.inputs.copies import Ways, copies_of, rows_of
 from stexplain.explainers.model.inputs.fitting import PassBytes, samples_at_once
@@ -108,6 +109,7 @@ class ModelCaller(WithBlock, InputPreparer):
         self._output_layouts: dict[Any, Layout | None] = {}
         # What is called in the place of the model while a target of few nodes is explained; see `locality`.
         self._locality: Locality | None = None
+        self._derivative = Derivative()  # What is known of whether gradients are the derivative.
         # What a pass takes, by kind of input; none: the model does not run on one of several samples.
         self._bytes_by_kind: dict[tuple[Any, int], PassBytes | None] = {}
 
@@ -254,10 +256,10 @@ class ModelCaller(WithBlock, InputPreparer):
             # Contiguous, as `view` needs: our own copies are laid out from the order of a batch.
             given = signals.clone(memory_format=torch.contiguous_format)
             arguments, keywords = call(model, self.argument, given, copied(further))
-            with forward_pass(model):
+            with forward_pass(model), self._derivative.watching() as returned:
                 if substitutes:
                     return torch.func.functional_call(model, dict(substitutes), arguments, keywords)
-                return model(*arguments, **keywords)
+                return returned(model(*arguments, **keywords))
 
         try:
             return checked_output(model, lambda: watched_draws(model, run), self.output, self._note)

@@ -8,6 +8,7 @@ from torch import Tensor
 from stexplain.data.baselines import HISTORICAL_AVERAGE, HistoryOr, as_baseline, bones
 from stexplain.errors import InputError
 from stexplain.explainers.model.caller import ModelCaller, ScoreFn
+from stexplain.explainers.model.derivative.compare import watched
 from stexplain.explainers.model.fixed_target import FixedTarget
 from stexplain.explainers.model.gradients import depends_on, not_differentiable
 from stexplain.explainers.model.index_channels import signal_mask
@@ -51,7 +52,8 @@ class PerturbedInputs:
         Raises:
             InputError: where the scores do not depend on x in a differentiable way.
         """
-        scores = self.scores(x)
+        with watched(self._caller):
+            scores = self.scores(x)
         # Once: what a model computes a gradient of does not change from copy to copy.
         self._differentiable = self._differentiable or depends_on(scores, x)
         if not (self._differentiable and scores.requires_grad):

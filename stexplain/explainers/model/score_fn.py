@@ -60,6 +60,16 @@ class ScoreFn(ABC):
             return scores, replaced.with_tensor(gradient).tensor
 
 
+class NoScores(ScoreFn):
+    """In the place of a score function where there is no output."""
+
+    def __call__(self, output: Any) -> Scores:
+        """Never called."""
+        raise AssertionError("a baseline explainer calls no model")
+
+    parsed = __call__  # type: ignore[assignment]  # neither returns
+
+
 @dataclass
 class TargetScores(ScoreFn):
     """The scores of a target.

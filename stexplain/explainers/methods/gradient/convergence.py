@@ -6,6 +6,7 @@ import numpy as np
 
 from stexplain.checking import warn_caller
 from stexplain.explainers.explanation import Explanation
+from stexplain.explainers.model.derivative.compare import NO_DERIVATIVE
 
 # Of contributions that cancel, the difference of scores is small and no measure by itself: half of their size is one.
 # What is below a thousandth of the score is its rounding.
@@ -48,9 +49,13 @@ def check_convergence(explanation: Explanation, *, tolerance: float, finer: str)
     worst = int(np.argmax(np.where(missed, gap, -1)))
     note = (
         f"No convergence: contributions do not add up in {missed.sum()} of {len(explanation)} samples. They miss the "
-        f"difference of scores between sample and baseline, {difference[worst]:.3g}, by up to {gap[worst]:.3g}. Give "
-        f"more {finer}."
+        f"difference of scores between sample and baseline, {difference[worst]:.3g}, by up to {gap[worst]:.3g}"
     )
+    if any(one.startswith(NO_DERIVATIVE) for one in explanation.notes):
+        # Which was warned of, and no step makes up for it.
+        note += f", since {NO_DERIVATIVE[0].lower()}{NO_DERIVATIVE[1:]}."
+        return replace(explanation, notes=(*explanation.notes, note))
+    note += f". Give more {finer}."
     # Charts carry the note in their title; what else may help is said once.
     warn_caller(
         f"{explanation.method}: {note} Where that does not help, the score jumps on the way from the baseline to the "

@@ -88,6 +88,7 @@ class ExpectedFall(Explainer):
     # How far, and not which way: of a forecast, rises count as falls do.
     measures = "size of score"
     _scores_alone = True
+    _differentiates = True
 
     def __init__(
         self,

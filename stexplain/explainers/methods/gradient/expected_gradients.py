@@ -77,6 +77,7 @@ class ExpectedGradients(Explainer):
     method = "expected gradients"
     measures = "score"
     _scores_alone = True
+    _differentiates = True
 
     def __init__(
         self,

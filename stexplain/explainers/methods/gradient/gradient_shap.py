@@ -71,6 +71,7 @@ class GradientSHAP(Explainer):
     method = "gradient SHAP"
     measures = "score"
     _scores_alone = True
+    _differentiates = True
 
     def __init__(
         self,

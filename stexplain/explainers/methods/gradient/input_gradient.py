@@ -12,6 +12,7 @@ from stexplain.checking import checked_kept
 from stexplain.errors import unknown
 from stexplain.explainers.explainer import Explainer, Maps, padding_share_of
 from stexplain.explainers.model.caller import ScoreFn
+from stexplain.explainers.model.derivative.compare import watched
 from stexplain.explainers.model.gradients import gradients, not_differentiable
 from stexplain.explainers.model.index_channels import signal_mask
 from stexplain.explainers.model.model_input import ModelInput
@@ -58,6 +59,7 @@ class InputGradient(Explainer):
     method = "input gradient"
     measures = "score per input"
     _scores_alone = True
+    _differentiates = True
 
     def __init__(
         self,
@@ -88,7 +90,8 @@ class InputGradient(Explainer):
     def _maps_of_targets(self, model_input: ModelInput, score_fns: Sequence[ScoreFn]) -> list[Maps]:
         leaf = model_input.x.clone().requires_grad_()
         # A copy goes in: the model may work in place, which a leaf does not allow.
-        output = self._forward(model_input, leaf.clone())
+        with watched(self):
+            output = self._forward(model_input, leaf.clone())
         scores = [score_fn(output) for score_fn in score_fns]
         maps = []
         # Named ones only: a gradient perturbs nothing, so there is no need to find out which channels are indices.

@@ -62,6 +62,7 @@ class IntegratedGradients(Explainer):
     method = "integrated gradients"
     measures = "score"
     _scores_alone = True
+    _differentiates = True
 
     def __init__(
         self,

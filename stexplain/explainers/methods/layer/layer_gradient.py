@@ -7,8 +7,10 @@ import torch
 from torch import Tensor
 
 from stexplain.explainers.methods.layer.layer_explainer import LayerExplainer
+from stexplain.explainers.methods.layer.place import LayerPlace
 from stexplain.explainers.model.activations import capture_activations
 from stexplain.explainers.model.caller import ScoreFn
+from stexplain.explainers.model.derivative.compare import watched
 from stexplain.explainers.model.gradients import gradients, not_differentiable
 from stexplain.explainers.model.model_input import ModelInput
 from stexplain.explainers.target import Scores
@@ -16,6 +18,11 @@ from stexplain.explainers.target import Scores
 
 class LayerGradient(LayerExplainer):
     """A method that is one formula over a layer's features F and the gradients g = dy / dF of the score."""
+
+    _differentiates = True
+
+    def _differentiated_at(self, model_input: ModelInput) -> LayerPlace | None:
+        return self._place(model_input)
 
     def _layer_maps(self, model_input: ModelInput, score_fns: Sequence[ScoreFn]) -> list[tuple[Tensor, Scores]]:
         return self._maps_at([self], model_input, score_fns)[0]
@@ -26,7 +33,7 @@ class LayerGradient(LayerExplainer):
         """For each explainer of one of the model's layers, for each target, its layer map: from one forward pass."""
         places = [each._place(model_input) for each in explainers]
         layers = {place.name: place.module for place in places}
-        with capture_activations(layers, gradient=True) as activations:
+        with capture_activations(layers, gradient=True) as activations, watched(self):
             output = self._forward(model_input)
         # All calls where calls are frames, else the last one alone.
         calls = [activations.calls(place.name)[0 if place.by_frame else -1 :] for place in places]

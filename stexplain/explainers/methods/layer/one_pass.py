@@ -8,6 +8,7 @@ from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.joined import joined
 from stexplain.explainers.methods.layer.layer_explainer import measure
 from stexplain.explainers.methods.layer.layer_gradient import LayerGradient
+from stexplain.explainers.model.derivative.compare import noted, warn_of
 from stexplain.explainers.model.model_input import ModelInput, Signals
 from stexplain.explainers.model.options import ModelCall
 from stexplain.explainers.model.output_layout import with_output_layout
@@ -66,5 +67,11 @@ def explained_together(
         measure(chunk, explainers)
         layer_maps = first._maps_at(explainers, chunk, score_fns)
         for each, ((layer_values, scores),), parts in zip(explainers, layer_maps, by_explainer, strict=True):
-            parts.append(each._explanation(chunk, each._on_frames(chunk, layer_values, scores), target))
-    return [joined(parts) for parts in by_explainer]
+            maps = each._on_frames(chunk, layer_values, scores)
+            # What was seen in the pass of all is of each; of a layer behind it there is nothing to say.
+            each._derivative.left_out = first._derivative.left_out
+            (maps,) = noted(each, [maps], chunk, [target], score_fns)
+            parts.append(each._explanation(chunk, maps, target))
+    explanations = [joined(parts) for parts in by_explainer]
+    warn_of(explanations)
+    return explanations

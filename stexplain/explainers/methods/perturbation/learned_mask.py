@@ -101,6 +101,7 @@ class LearnedMask(Explainer):
     method = "learned mask"
     measures = "share"
     _scores_alone = True
+    _differentiates = True
 
     def __init__(
         self,
