@@ -14,6 +14,7 @@ from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.model.caller import ModelCaller
 from stexplain.explainers.model.model_input import Signals, Streams
 from stexplain.explainers.model.options import ModelCall
+from stexplain.explainers.results.made_by import in_all
 from stexplain.explainers.target import Target
 
 SAME_MAP = "The layer comes after all streams of x are joined: its map is the same for each."
@@ -144,5 +145,6 @@ def summed(by_stream: Mapping[str, Explanation]) -> Explanation:
     # Channels are of single streams; errors of sums are not known.
     return replace(
         parts[0], values=total, channels=None, channel_names=(), reduce="", standard_error=None, layer_values=None,
-        call=None, extra=extra, notes=(note, *dict.fromkeys(note for part in parts for note in part.notes)),
+        call=None, extra=extra, made_by=in_all([part.made_by for part in parts]),
+        notes=(note, *dict.fromkeys(note for part in parts for note in part.notes)),
     )  # fmt: skip

@@ -12,6 +12,7 @@ import numpy as np
 from stexplain.checking import checked
 from stexplain.checking.elsewhere import OF_EXPLANATIONS, missing
 from stexplain.errors import InputError
+from stexplain.explainers.results.made_by import details
 from stexplain.explainers.results.pictures import picture
 from stexplain.explainers.results.times import times_of
 
@@ -158,12 +159,12 @@ def html(e: "Explanation") -> str:
     bare = replace(e, notes=())
     said = f"<p>{escape(repr(bare).strip('<>'))}</p>" + "".join(f"<p><em>{escape(note)}</em></p>" for note in e.notes)
     if not len(e) or not e.valid[0].any():
-        return said
+        return said + details(e.made_by)
     draw = _drawing(e, 0, given=set())
     # Frames side by side in place of a slider: the picture stands still.
     still = {"interactive": False, "frames": strongest_frames(e)}
     drawn = draw(bare, sample=0, **(still if _name(draw) == "skeleton" else {}))
-    return said + picture(drawn, f"importance of each node over time, sample {e.ids[0] or 0}")
+    return said + picture(drawn, f"importance of each node over time, sample {e.ids[0] or 0}") + details(e.made_by)
 
 
 def edges_html(e: "EdgeExplanation") -> str:

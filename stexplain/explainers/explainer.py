@@ -27,6 +27,7 @@ from stexplain.explainers.model.output_layout import with_output_layout
 from stexplain.explainers.model.running.finite import check_finite_values, traced_to_origin
 from stexplain.explainers.model.running.memory import ran_out_of_memory
 from stexplain.explainers.model.score_fn import NoScores, ScoreFn
+from stexplain.explainers.results.made_by import made_by
 from stexplain.explainers.results.maps import Maps as Maps
 from stexplain.explainers.results.maps import as_array
 from stexplain.explainers.results.maps import padding_share_of as padding_share_of
@@ -184,7 +185,8 @@ class Explainer(StreamExplainer, ABC):
         # A baseline explainer: further arguments of a model's forward are of no use to it, and not checked.
         if self.model is None:
             model_input = self._prepare(x, call.valid, ids=ids, observed=call.observed)
-            return [self._explanation(model_input, self._maps(model_input, NoScores()), target) for target in targets]
+            maps = [(self._maps(model_input, NoScores()), each) for each in targets]
+            return [replace(self._explanation(model_input, *each), made_by=made_by(self)) for each in maps]
         with self._model_frozen():
             model_input = self._prepare(x, call.valid, call.shared, call.per_sample, ids, call.observed)
             self._forecasting = any(isinstance(target, Forecast) for target in targets)
@@ -201,7 +203,7 @@ class Explainer(StreamExplainer, ABC):
         call = replace(call, options=self.options)
         x = self.inputs.to_batch(model_input.x, **model_input.sizes)
         explanations = [
-            replace(with_forecast_unit(found[index], target, model_input, x), call=call)
+            replace(with_forecast_unit(found[index], target, model_input, x), call=call, made_by=made_by(self))
             for index, target in enumerate(targets)
         ]
         warn_of(explanations)

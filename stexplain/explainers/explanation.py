@@ -72,6 +72,7 @@ class Explanation(Shown):
         channel_units: of each channel of the input, where the samples say it; empty text for one without.
         timestamps: the moment of each sample's first frame, ``[B]``, where the samples say it, as windows of a series
             with times do; in that series' time zone.
+        made_by: how it was made, by name, such as its ``explainer``, ``seed`` and ``versions``; empty: not known.
 
     Raises:
         InputError: where shapes do not fit each other.
@@ -114,6 +115,7 @@ class Explanation(Shown):
     output_unit: str = ""
     channel_units: tuple[str, ...] = ()
     timestamps: pd.DatetimeIndex | None = None
+    made_by: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
         fill_in(self)

@@ -12,6 +12,7 @@ from stexplain.errors import InputError
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.model.options import ModelCall
 from stexplain.explainers.results.joining import check_alike
+from stexplain.explainers.results.made_by import in_all
 from stexplain.explainers.results.padding import of_one_length
 
 _T = TypeVar("_T")
@@ -86,6 +87,7 @@ def joined(parts: Sequence[Explanation]) -> Explanation:
         call=ModelCall.joined([part.call for part in parts]),
         ids=tuple(name for part in parts for name in part.ids),
         extra=extra,
+        made_by=in_all([part.made_by for part in parts]),
         output_unit=_common([part.output_unit for part in parts], ""),
         channel_units=_common([part.channel_units for part in parts], ()),
         timestamps=_moments([part.timestamps for part in parts]),

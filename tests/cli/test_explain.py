@@ -91,6 +91,8 @@ def test_map_chart_and_summary_are_written(home, tmp_path):
     assert summary["method"] == e.method == ExpectedFall.method
     assert summary["layer"] == ""
     assert summary["notes"] == list(e.notes)
+    assert e.made_by["command"].startswith("stexplain ")
+    assert e.made_by["versions"]["torch"]
     assert [sample["id"] for sample in summary["samples"]] == list(e.ids)
     assert json.loads((out / "summary.json").read_text())["samples"] == summary["samples"]
     classes = dataset_card("planted").class_names

@@ -1,8 +1,10 @@
 """The work of `stexplain explain`: samples, model and method to an explanation, and what is written of it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+from stexplain.cli.command import typed
 from stexplain.cli.explaining.groups import Grouped, chosen_groups, group_summary, group_text
 from stexplain.cli.explaining.inputs import select_samples
 from stexplain.cli.explaining.output import summary_text, write_explanation
@@ -17,6 +19,7 @@ from stexplain.data.windows import WindowBatch
 from stexplain.engine.run import Engine
 from stexplain.explainers.by_name import explainer
 from stexplain.explainers.joined import joined
+from stexplain.explainers.results.made_by import without_home
 from stexplain.progress import tracked
 
 
@@ -55,6 +58,7 @@ def explain_samples(
         )
     seconds = sum(part.seconds for part in parts)
     explanation = joined([part.explanation for part in parts])
+    explanation = replace(explanation, made_by={**explanation.made_by, "command": without_home(typed())})
     marked = {"forecast": [forecast_node(target, work.nodes)]} if target.kind == "forecast" else {}
     predictions, batches, at = [], [], 0
     for part in parts:

@@ -61,6 +61,7 @@ def to_dataset(fields: Mapping[str, Any]) -> xarray.Dataset:
         "output_unit": fields["output_unit"],
         "channel_units": json.dumps(fields["channel_units"]),
         "notes": json.dumps(fields["notes"]),
+        "made_by": json.dumps(dict(fields["made_by"])),
         "graph": "" if fields["graph"] is None else json.dumps(fields["graph"].to_dict()),
     }
     coordinates = {
@@ -128,6 +129,7 @@ def from_dataset(dataset: xarray.Dataset) -> dict[str, Any]:
             "timestamps": _moments(dataset),
             "standard_error": dataset["standard_error"].values if "standard_error" in dataset else None,
             "notes": tuple(json.loads(dataset.attrs.get("notes", "[]"))),
+            "made_by": dict(json.loads(dataset.attrs.get("made_by", "{}"))),
             "layer": dataset.attrs["layer"],
             "layer_values": dataset["layer_values"].values if "layer_values" in dataset else None,
             "stride": int(dataset.attrs["stride"]),

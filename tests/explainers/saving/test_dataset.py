@@ -33,6 +33,7 @@ FIELDS = {
     "channel_units": ("MW", "°C"),
     "standard_error": RANDOM.random(SHAPE),
     "notes": ("First.", "Second: ü."),
+    "made_by": {"explainer": "Ours(Small)", "seed": 0, "versions": {"torch": "2.8", "dgl": None}},
     "layer": "blocks.1",
     "layer_values": RANDOM.normal(size=(2, 1, 5, 2)),
     "stride": 4,

@@ -21,6 +21,7 @@ from stexplain.explainers.model.inspection import unwrapped
 from stexplain.explainers.model.model_input import ModelInput, Signals
 from stexplain.explainers.model.options import ModelCall
 from stexplain.explainers.model.probe.layers import LayerProbe
+from stexplain.explainers.results.made_by import made_by
 from stexplain.explainers.target import TargetLike
 from stexplain.explainers.targets import as_target
 from stexplain.result import Result
@@ -171,9 +172,9 @@ def layer_sweep(
         model_input = first._prepare(x, valid, shared, per_sample, observed=observed)
         explainers = [method(model, layer=layer, **options) for layer in named or _kept(first, model_input)]
         explanations = explained_together(explainers, model_input, one_target)
-    by_name = {each.layer_name: one for each, one in zip(explainers, explanations, strict=True)}
     call = ModelCall(first.options, valid, dict(shared or {}), dict(per_sample or {}), observed=observed)
-    return LayerSweep({name: replace(e, call=call) for name, e in by_name.items()})
+    found = zip(explainers, explanations, strict=True)
+    return LayerSweep({by.layer_name: replace(e, call=call, made_by=made_by(by)) for by, e in found})
 
 
 def _blocks(model: nn.Module) -> list[nn.Module]:

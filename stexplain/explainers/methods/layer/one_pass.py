@@ -12,6 +12,7 @@ from stexplain.explainers.model.derivative.compare import noted, warn_of
 from stexplain.explainers.model.model_input import ModelInput, Signals
 from stexplain.explainers.model.options import ModelCall
 from stexplain.explainers.model.output_layout import with_output_layout
+from stexplain.explainers.results.made_by import made_by
 from stexplain.explainers.target import Target, TargetLike
 from stexplain.explainers.targets import as_target
 
@@ -53,7 +54,7 @@ def one_pass(
         model_input = first._prepare(x, valid, shared, per_sample, observed=observed)
         found = explained_together(explainers, model_input, one_target)
     call = ModelCall(first.options, valid, dict(shared or {}), dict(per_sample or {}), observed=observed)
-    return [replace(each, call=call) for each in found]
+    return [replace(each, call=call, made_by=made_by(by)) for by, each in zip(explainers, found, strict=True)]
 
 
 def explained_together(
