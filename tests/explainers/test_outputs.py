@@ -154,6 +154,12 @@ def test_which_tensor_is_meant():
         chosen(logits, 1)
     with pytest.raises(InputError, match="returned a str"):
         chosen("nothing")
+    with pytest.raises(InputError, match=r"returned an int; expected a floating tensor, or a tuple, dict or object"):
+        chosen(3)
+    with pytest.raises(InputError, match="returned None;"):
+        chosen(None)
+    with pytest.raises(InputError, match="returned an object of class SimpleNamespace;"):
+        chosen(types.SimpleNamespace(loss=0.5))
 
 
 def test_output_names_the_tensor_that_a_target_reads():

@@ -123,21 +123,21 @@ def chosen(output: Any, which: "str | int | None" = None) -> tuple[Path, Tensor]
             key = list(parts)[which]
         if key not in parts:
             if not parts:
-                raise InputError(
-                    f"output: got {which!r}; expected none, as the model returned a {type(output).__name__}."
-                )
+                raise InputError(f"output: got {which!r}; expected none, as the model returned {_named(output)}.")
             raise unknown("output", str(which), [str(one) for one in parts])
         path, output = (key,), parts[key]
     floating = {(*path, *one): tensor for one, tensor in tensors_in(output).items() if tensor.is_floating_point()}
     if not floating:
-        got = str(output.dtype) if isinstance(output, Tensor) else f"a {type(output).__name__}"
-        raise InputError(f"the model returned {got}; expected a floating tensor, or a tuple or dict that holds one.")
+        got = str(output.dtype) if isinstance(output, Tensor) else _named(output)
+        raise InputError(
+            f"the model returned {got}; expected a floating tensor, or a tuple, dict or object that holds one."
+        )
     if len(floating) > 1 and not isinstance(output, tuple | list):
         if "logits" in _parts(output) and (*path, "logits") in floating:
             return (*path, "logits"), floating[(*path, "logits")]
         names = ", ".join(repr(one[len(path)]) for one in floating)
         raise InputError(
-            f"the model returned a {type(output).__name__} with several tensors, {names}. Say which one is "
+            f"the model returned {_named(output)} with several tensors, {names}. Say which one is "
             f"meant, such as output={next(iter(floating))[0]!r}, or give a function of what it returned as target."
         )
     return next(iter(floating.items()))
@@ -154,4 +154,14 @@ def shapes_of(output: Any) -> str:
     if isinstance(output, Tensor):
         return f"an output of shape {tuple(output.shape)}"
     shapes = ", ".join(str(tuple(tensor.shape)) for tensor in tensors_in(output).values())
-    return f"a {type(output).__name__} of tensors of shapes {shapes}"
+    return f"{_named(output)} of tensors of shapes {shapes}"
+
+
+def _named(output: Any) -> str:
+    """What kind of thing it is, with its article: a class of a user's may begin with any letter."""
+    kind = type(output)
+    if output is None:
+        return "None"
+    if kind.__module__ != "builtins":
+        return f"an object of class {kind.__name__}"
+    return f"{'an' if kind.__name__[0] in 'aeiou' else 'a'} {kind.__name__}"

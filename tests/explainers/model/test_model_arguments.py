@@ -134,3 +134,39 @@ def test_samples_that_are_no_batch():
         Batch.of(one, other)
     with pytest.raises(InputError, match="got no samples"):
         Batch.of()
+
+
+class Unpacks(nn.Module):
+    """Takes several inputs as one argument, or the axes of a shape that it was not given."""
+
+    def __init__(self, what):
+        super().__init__()
+        self.what, self.head = what, nn.Linear(2, 3)
+
+    def forward(self, inputs):
+        if self.what == "shape":
+            samples, _ = inputs.shape  # as of one axis of signals
+            return self.head(inputs.reshape(samples, -1))
+        x, scale = inputs
+        return self.head(x.mean((1, 2))) * scale
+
+
+class Around(nn.Module):
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, x, other):
+        return self.model((x, other))
+
+
+def test_who_unpacks_several_inputs_is_told_how_they_are_given():
+    x = torch.randn(4, 6, 3, 2, generator=torch.Generator().manual_seed(0))
+    with pytest.raises(InputError, match=r"values to unpack.*self\.model\(\(x, other\)\).*shared=\{'other': \.\.\.\}"):
+        InputGradient(Unpacks("inputs"), inputs="b t n c")(x, target=0)
+    explain = InputGradient(Around(Unpacks("inputs")), inputs="b t n c")
+    e = explain(x, target=0, shared={"other": torch.tensor(2.0)})
+    assert e.values.any()
+    with pytest.raises(InputError, match="values to unpack") as caught:
+        InputGradient(Unpacks("shape"), inputs="b t n c")(x, target=0)
+    assert "several inputs" not in str(caught.value)

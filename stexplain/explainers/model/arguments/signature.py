@@ -2,6 +2,7 @@
 
 import inspect
 import re
+import traceback
 from collections.abc import Collection, Mapping, Sequence
 from inspect import Parameter, Signature
 from typing import Any
@@ -178,6 +179,12 @@ def raised(model: nn.Module, error: Exception, shape: Sequence[int], pattern: st
     text = f"{type(model).__name__} raised {type(error).__name__} for {went_in}: {error}"
     # What others have added, such as which part of the model it was.
     text = " ".join([text, *(str(note) for note in getattr(error, "__notes__", ()))])
+    if _unpacks_inputs(error):
+        text += (
+            ". Where forward unpacks several inputs of one argument, give a torch.nn.Module around the model, with "
+            "def forward(self, x, other): return self.model((x, other)), and what is not x by shared={'other': ...} "
+            "or, with an entry per sample, by per_sample={'other': ...}."
+        )
     if declared:
         return InputError(text)
     # Batches of ours have five axes; of one person and one channel, models of others mostly take three or four.
@@ -189,6 +196,15 @@ def raised(model: nn.Module, error: Exception, shape: Sequence[int], pattern: st
         f"{text}\nIf your model takes other axes, give them, such as {other} (b samples, m instances, "
         "t frames, n nodes, c channels)."
     )
+
+
+def _unpacks_inputs(error: Exception) -> bool:
+    """Whether a line that raised may have taken one tensor for a tuple of several inputs."""
+    if not (isinstance(error, ValueError) and "values to unpack" in str(error)):
+        return False
+    frames = traceback.extract_tb(error.__traceback__)
+    # A shape of other axes than were given is no tuple of inputs.
+    return not frames or not re.search(r"\b(shape|size)\b", frames[-1].line or "")
 
 
 def call_arguments(
