@@ -185,3 +185,18 @@ def test_a_file_of_another_version_is_not_read_by_halves(tmp_path):
         dataset.load().assign_attrs(format=np.int32(2)).to_netcdf(tmp_path / "b.nc", engine="scipy")
     with pytest.raises(DataError, match=r"the format is 2; this version reads format 1\. Another version"):
         Explanation.load(tmp_path / "b.nc")
+
+
+def test_a_file_of_something_else_is_named_with_what_it_holds(tmp_path):
+    np.savez(tmp_path / "x.npz", a=np.zeros(2), b=np.zeros(3))
+    with pytest.raises(DataError, match=r"x\.npz: holds no explanation: got arrays a, b; expected a file that"):
+        Explanation.load(tmp_path / "x.npz")
+    np.savez(tmp_path / "many.npz", *[np.zeros(1)] * 10)
+    with pytest.raises(DataError, match=r"got arrays arr_0, .*, arr_7 and 2 more; expected"):
+        Explanation.load(tmp_path / "many.npz")
+    xarray.Dataset({"wind": ("x", np.zeros(3))}).to_netcdf(tmp_path / "x.nc", engine="scipy")
+    with pytest.raises(DataError, match=r"x\.nc: holds no explanation: got variables wind; expected a file that"):
+        Explanation.load(tmp_path / "x.nc")
+    xarray.Dataset().to_netcdf(tmp_path / "none.nc", engine="scipy")
+    with pytest.raises(DataError, match=r"got no variables; expected"):
+        Explanation.load(tmp_path / "none.nc")

@@ -3,7 +3,7 @@
 import io
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from stexplain.explainers.explanation import Explanation
 
 _AGAIN = "Save the explanation again."
+_NAMED = 8
+"""So many arrays of a foreign file are named."""
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 """The first bytes of a file of netCDF 4."""
 
@@ -75,6 +77,8 @@ def load(path: Path) -> dict[str, Any]:
         regular_file(path, _AGAIN)
     with readable(path, _NAMES[kind], f"Is it truncated? {_AGAIN}"):
         dataset = READERS[kind](path)
+    if "format" not in dataset.attrs and "values" not in dataset:
+        raise _foreign(path, "variables", map(str, dataset.variables))
     try:
         return from_dataset(dataset)
     except DataError as error:
@@ -129,7 +133,20 @@ def _read_zarr(path: Path) -> xarray.Dataset:
 
 def _read_npz(path: Path) -> xarray.Dataset:
     with opened_npz(path, _AGAIN, any_ratio=True) as arrays:
+        if ABOUT not in arrays.names:
+            raise _foreign(path, "arrays", arrays.names)
         return _of_arrays({name: arrays[name] for name in arrays.names})
+
+
+def _foreign(path: Path, noun: str, names: Iterable[str]) -> DataError:
+    """The error for a whole file that somebody else wrote."""
+    # As literals: a name may hold anything.
+    found = [repr(name)[1:-1] for name in names]
+    listed = ", ".join(found[:_NAMED]) + (f" and {len(found) - _NAMED} more" if len(found) > _NAMED else "")
+    return DataError(
+        f"{path}: holds no explanation: got {f'{noun} {listed}' if found else f'no {noun}'}; expected a file that "
+        "`Explanation.save` wrote."
+    )
 
 
 def _of_arrays(arrays: Mapping[str, NDArray[Any]]) -> xarray.Dataset:
