@@ -4,6 +4,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any, Unpack
 
+import numpy as np
 import pandas as pd
 from torch import Tensor, nn
 
@@ -16,6 +17,42 @@ from stexplain.explainers.model.model_input import ModelInput, Signals
 from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.model.probe.layers import LayerProbe
 from stexplain.progress import AFTER, Progress
+
+_SHOWN = ("layer", "type", "shape", "layout", "time", "stride", "offset", "nodes", "frames")
+"""The columns that a terminal of 80 to 100 characters has room for."""
+_TYPE = 14
+"""So many characters of a module's class are shown."""
+
+
+class LayerTable(pd.DataFrame):
+    """A table of layers: all columns of it are data, and as text it is narrow."""
+
+    @property
+    def _constructor(self) -> type["LayerTable"]:
+        # Some of its rows, such as its head, are shown in the same way.
+        return LayerTable
+
+    def __repr__(self) -> str:
+        # Some of its columns, or layers as its index, are what somebody chose to see.
+        if self.empty or not self.columns.is_unique or not {*_SHOWN} <= {*self.columns}:
+            return super().__repr__()
+        shown = pd.DataFrame({name: self[name].map(_short) for name in _SHOWN})
+        shown["type"] = [text if len(text) <= _TYPE else f"{text[: _TYPE - 2]}.." for text in shown["type"]]
+        rows = {f"{which}_rows": pd.get_option(f"display.{which}_rows") for which in ("max", "min")}
+        if rows["max_rows"] is None or len(shown) <= rows["max_rows"]:
+            rows = {}
+        text = str(shown.to_string(index=False, **rows))
+        further = ", ".join(str(name) for name in self.columns if name not in _SHOWN)
+        return f"{text}\n\n[{len(self)} rows; further columns: {further or 'none'}]"
+
+
+def _short(value: Any) -> str:
+    """A cell as text: a shape as a layout is written, axis by axis."""
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
+    if isinstance(value, tuple | list):
+        return " ".join(map(str, value))
+    return "-" if value is None or value != value else str(value)
 
 
 class _CountingCaller(ModelCaller):
@@ -93,6 +130,13 @@ def layers(
         ['0', 'b c t n', 1, 0, 'aligned', 3]
         >>> table["layout"].tolist()[1:], table["nodes"].tolist()
         (['b c 1 1', 'b c'], [True, False, False])
+        >>> print(table)
+        layer           type   shape  layout    time stride offset nodes frames
+            0         Conv2d 5 4 8 6 b c t n aligned      1      0   yes    yes
+            1 AdaptiveAvgP.. 5 4 1 1 b c 1 1    none      -      -    no     no
+            2        Flatten     5 4     b c    none      -      -    no     no
+        <BLANKLINE>
+        [3 rows; further columns: sees, calls, calls_are_frames, why]
     """
     refuse_of_forward(model, [name for name in options if name not in CallOptions.__annotations__])
     caller = _CountingCaller(model, **options)
@@ -129,7 +173,7 @@ def layers(
     columns = {
         name: pd.Series([row[name] for row in rows], dtype=object if name in objects else None) for name in rows[0]
     }
-    table = pd.DataFrame(columns)
+    table = LayerTable(columns)
     # A longer clip counts for as many of the given length.
     table.attrs["inferences"] = round(caller.values_run[0] * model_input.sizes["b"] / model_input.x.numel())
     return table

@@ -1,7 +1,9 @@
 """Shapes of tensors for as many samples as were given, and what is known of a row."""
 
+import pickle
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 from torch import nn
 
@@ -49,3 +51,24 @@ def test_a_name_means_a_tensor_or_the_tuple_that_begins_with_it(name, path, mean
     row = LayerAxes(name, "LSTM", (3, 4), 1, False, None, Timing("none"), nodes=False, frames=False, path=path)
     names = ["a", "a[0]", "a[1]", "a[1][0]", "a[1][1]", "a[1][0][0]", "b", "b[1]", "b[1][0]"]
     assert {each for each in names if row.named(each)} == means
+
+
+def test_a_terminal_shows_the_columns_that_one_needs():
+    """Pandas leaves out columns in the middle, layout and time among them."""
+    model = nn.Sequential(nn.Conv2d(3, 64, 1), nn.AdaptiveAvgPool2d((1, None)))
+    table = stx.layers(model, signals(2, 3, 8, 5), inputs="b c t n")
+    text = str(table)
+    lines = text.splitlines()
+    assert lines[0].split() == ["layer", "type", "shape", "layout", "time", "stride", "offset", "nodes", "frames"]
+    assert " ".join(lines[1].split()) == "0 Conv2d 2 64 8 5 b c t n one frame 1 0 yes yes"
+    assert max(map(len, lines)) <= 90
+    assert "..." not in lines[0]
+    assert lines[-1] == "[2 rows; further columns: sees, calls, calls_are_frames, why]"
+    assert "one frame" in str(table.head(1)), "some of its rows, too"
+    # Data and names are as they were; what somebody chose is shown as pandas does.
+    assert table["shape"].tolist()[0] == (2, 64, 8, 5)
+    assert str(table[["layer", "why"]]) == str(pd.DataFrame({name: table[name] for name in ("layer", "why")}))
+    assert str(table.iloc[:0]).startswith("Empty ")
+    assert pickle.loads(pickle.dumps(table)).equals(table)
+    many = pd.concat([table] * 40, ignore_index=True)
+    assert len(str(many).splitlines()) < 20, "of very many layers the first and last are shown"
