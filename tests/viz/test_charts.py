@@ -205,7 +205,7 @@ def test_errors_of_forecasts_are_drawn_in_their_unit_with_a_panel_per_method():
 
 
 def test_timeline_of_many_nodes_draws_the_most_important():
-    values = np.zeros((1, 1, 3, 100), np.float32)
+    values = np.full((1, 1, 3, 100), 0.1, np.float32)
     values[..., 90:] = 1
     e = Explanation(values, np.ones((1, 1, 3), bool))
     chart = timeline(e)
@@ -214,6 +214,20 @@ def test_timeline_of_many_nodes_draws_the_most_important():
     assert {str(node) for node in range(90, 100)} <= shown
     assert "The 40 most important of 100 nodes." in " ".join(words(chart))
     assert {row["node"] for row in records(timeline(e, nodes=["3", "95"]), "node", "value")} == {"3", "95"}
+
+
+@pytest.mark.parametrize(
+    ("others", "said"),
+    [(0.0, "2 of 100 nodes: all others are zero."), (-1.0, "2 of 100 nodes: no other is above zero.")],
+)
+def test_rows_of_zeros_are_left_out_of_many(others, said):
+    values = np.full((1, 1, 3, 100), others, np.float32)
+    values[..., [7, 95]] = 1.0
+    e = Explanation(values, np.ones((1, 1, 3), bool))
+    assert {row["node"] for row in records(timeline(e), "node", "value")} == {"7", "95"}
+    assert said in " ".join(words(timeline(e)))
+    # Of zeros alone there is something to see.
+    assert len(records(timeline(Explanation(values * 0, e.valid)), "node", "value")) == 40
 
 
 def test_history_without_validation_has_no_legend_for_it():

@@ -105,7 +105,9 @@ def skeleton(
         raise InputError("frames is only for frames side by side. Pass interactive=False, or leave frames out.")
     check_counts(0, labels=labels, trails=trails)
     clip = clip_of(e, x=x, sample=sample, instance=instance, axes=axes, graph=graph)
-    head = title or (f"Most important nodes for “{clip.target}”" if clip.target else "Most important nodes")
+    # A target in words, such as the predicted class, is no name.
+    of = f"“{clip.target}”" if clip.target in e.classes else clip.target
+    head = title or (f"Most important nodes for {of}" if of else "Most important nodes")
     trail = trail_table(clip, trails)
     which = " ".join(which_sample(e.ids, sample)) or (f"Sample {clip.id}." if clip.id else "")
     how = f"Larger and brighter: more important. By {clip.method}" + (f", s{which[1:]}" if which else ".")

@@ -43,7 +43,8 @@ def timeline(
         e: an explanation ``[B, M, T, N]``.
         sample: index of the sample.
         instance: index of the instance (person).
-        nodes: the nodes to draw, in order; by default all, group by group, or the 40 most important of more than 80.
+        nodes: the nodes to draw, in order; by default all, group by group, or of more than 80 the 40
+            most important, without those that are zero.
         groups: nodes of each region; by default the explanation's groups.
         signed: draw signed values on a diverging palette, not only their positive part; values without a sign, such
             as those of a mask, are drawn as they are.
@@ -66,11 +67,8 @@ def timeline(
     values = pick_timeline(e, sample=sample, instance=instance, signed=signed)
     names = ordered("node", e.node_names, None)
     of, order = grouped("node", names, groups if groups is not None else e.node_groups)
-    drawn = list(names)
-    if len(names) > ALL:
-        weight = np.nansum(np.abs(values), axis=0) / np.maximum(np.isfinite(values).sum(axis=0), 1)
-        # Chosen by importance, drawn in the order of the graph.
-        drawn = [names[index] for index in np.sort(np.argsort(-weight, kind="stable")[:MOST])]
+    negative = not signed and bool((e.values[sample, instance] < 0).any())
+    drawn, left = _chosen(names, values, "no other is above zero" if negative else "all others are zero")
     shown = ordered(
         "node", names, nodes if nodes is not None else sorted(drawn, key=lambda name: order.index(of[name]))
     )
@@ -124,7 +122,7 @@ def timeline(
         # Of a forecast, the words of the other charts of forecasts.
         lines = ["Orange contributes to the class, blue against it." if of_class else how_to_read(e, "")]
     if nodes is None and len(shown) < len(names):
-        lines.append(f"The {len(shown)} most important of {len(names):,} nodes.")
+        lines.append(left)
     if len(means) < len(values):
         lines.append(f"Each column is the mean of about {len(values) / len(means):.1f} frames.")
     if np.isnan(values).any():
@@ -135,6 +133,24 @@ def timeline(
     most = said(shown, (np.nansum(values, axis=0) / count)[[names.index(name) for name in shown]])
     seen = f"Furthest from zero, mean over time: {most}." if most else ""
     return styled(chart, titled(title or head, *which, *lines, *noted(e.notes)), seen)
+
+
+def _chosen(names: list[str], values: NDArray[np.float64], rest: str) -> tuple[list[str], str]:
+    """The nodes that are drawn, of values ``[T, N]``, and which of all they are, as a sentence; `rest` ends it."""
+    if len(names) <= ALL:
+        return list(names), ""
+    known = np.isfinite(values)
+    weight = np.nansum(np.abs(values), axis=0) / np.maximum(known.sum(axis=0), 1)
+    order = np.argsort(-weight, kind="stable")[:MOST]
+    # Rows of zeros say nothing; of zeros alone, some show what there is.
+    some = order[weight[order] > 0]
+    kept = some if len(some) else order
+    # Chosen by importance, drawn in the order of the graph.
+    drawn = [names[index] for index in np.sort(kept)]
+    if not 0 < len(some) < MOST:
+        return drawn, f"The {len(drawn)} most important of {len(names):,} nodes."
+    gaps = "" if known.any(axis=0).all() else ", or without data"
+    return drawn, f"{len(drawn)} of {len(names):,} nodes: {rest}{gaps}."
 
 
 def pick_timeline(e: Explanation, *, sample: int, instance: int, signed: bool) -> NDArray[np.float64]:

@@ -109,6 +109,12 @@ def test_the_class_the_method_and_the_clip_are_named(explanation, coordinates):
     assert "clip 1" in text
 
 
+def test_only_the_name_of_a_class_is_quoted(explanation, coordinates):
+    assert "for “throw”" in " ".join(words(skeleton(explanation, x=coordinates)))
+    unnamed = replace(explanation, classes=(), target="the predicted class")
+    assert "Most important nodes for the predicted class" in words(skeleton(unnamed, x=coordinates))
+
+
 def test_the_most_important_nodes_are_named_in_the_drawing(explanation, coordinates):
     values = np.zeros_like(explanation.values)
     values[0, 0, :, 2] = 1.0
