@@ -80,6 +80,9 @@ OF_GRAPHS: Mapping[str, str] = {
     "laplacian": "scipy.sparse.csgraph.laplacian(graph.to_scipy()) gives it",
     "pos": "positions are it",
     "coordinates": "positions are it",
+    "from_torch_geometric": "from_pyg(data, names) takes a Data of PyTorch Geometric",
+    "from_data": "from_pyg(data, names) takes a Data of PyTorch Geometric",
+    "from_edge_index": "from_edges(names, edge_index.T, directed=True) takes one, from_pyg a Data",
 }
 """What people look for at a graph -> where it is."""
 

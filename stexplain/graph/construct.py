@@ -12,9 +12,8 @@ from stexplain.errors import InputError, unknown
 from stexplain.graph.checks import checked_nodes, checked_options
 from stexplain.graph.given.columns import end_columns, refuse_lost_row, weight_column
 from stexplain.graph.given.correlation import mean_correlation, strongest
-from stexplain.graph.given.from_dgl import edges_of_dgl
 from stexplain.graph.labels import checked_ends, is_table, refuse_twice, signals_in_order, table_edges
-from stexplain.graph.matrices import MatrixConstructors
+from stexplain.graph.matrices import LibraryConstructors, MatrixConstructors
 from stexplain.graph.notices import (
     warn_of_distances,
     warn_of_negative_correlations,
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @checked
-class GraphConstructors(MatrixConstructors):
+class GraphConstructors(MatrixConstructors, LibraryConstructors):
     """The classmethods ``from_...`` of `STGraph`, and `skeleton`."""
 
     @classmethod
@@ -267,34 +266,6 @@ class GraphConstructors(MatrixConstructors):
         if dropped:
             warn_of_negative_correlations(dropped)
         return cls.from_adjacency(edges, names, **fields)
-
-    @classmethod
-    def from_dgl(
-        cls, graph: Any, nodes: Iterable[str] | None = None, *, weight: str | None = None, **fields: Any
-    ) -> Self:
-        """A graph from DGL, in the order of its nodes. Self loops are left out; edges both ways are undirected ones.
-
-        Args:
-            graph: a homogeneous `dgl.DGLGraph`. Of a batch give one of `dgl.unbatch(graph)`: its samples share it.
-            nodes: N names; none: "0" to "N-1".
-            weight: the name of weights in ``graph.edata``, one number per edge; none: ones. Where both directions of an
-                edge have the same, the graph is undirected.
-            **fields: `groups`, `positions`, `center` of `STGraph`.
-
-        Raises:
-            InputError: as `STGraph`; for several kinds of nodes or edges, a batch, and a weight that no edge has.
-
-        Warns:
-            UserWarning: of nodes without an edge and of negative weights.
-
-        Example:
-            >>> import dgl
-            >>> from stexplain.graph import STGraph
-            >>> STGraph.from_dgl(dgl.add_self_loop(dgl.graph(([0, 1, 1, 2], [1, 0, 2, 1]))), ["hip", "knee", "foot"])
-            STGraph(3 nodes, 2 edges, undirected)
-        """
-        names, pairs, numbers, directed = edges_of_dgl(graph, nodes, weight)
-        return cls(names, pairs, numbers, directed=directed, **checked_options(fields))
 
     @classmethod
     def from_networkx(cls, graph: Any, *, weight: str = "weight", position: str = "pos") -> Self:

@@ -1,4 +1,4 @@
-"""The constructors of STGraph from adjacency matrices, distances and coordinates."""
+"""The constructors of STGraph from adjacency matrices, distances, coordinates, and graphs of other libraries."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Self
@@ -13,6 +13,8 @@ from stexplain.graph.coordinates import checked_points, neighbour_pairs, of_colu
 from stexplain.graph.distances import distance_pairs, kernel_edges
 from stexplain.graph.edge_lists import EdgeList, adjacency_edges
 from stexplain.graph.fields import GraphFields
+from stexplain.graph.given.from_dgl import edges_of_dgl
+from stexplain.graph.given.from_pyg import edges_of_pyg
 from stexplain.graph.labels import order_of
 from stexplain.graph.notices import warn_of_graph, warn_of_half, warn_of_loops
 
@@ -184,3 +186,69 @@ class MatrixConstructors(GraphFields):
         # Given positions win: a network may be drawn otherwise than it lies.
         fields = {"positions": points[:, :2], **options}
         return cls._found(kernel_edges(pairs, width, threshold, nearest, directed), nodes, fields)
+
+
+@checked
+class LibraryConstructors(GraphFields):
+    """The classmethods of `STGraph` that take graphs of libraries for networks on graphs."""
+
+    @classmethod
+    def from_dgl(
+        cls, graph: Any, nodes: Iterable[str] | None = None, *, weight: str | None = None, **fields: Any
+    ) -> Self:
+        """A graph from DGL, in the order of its nodes. Self loops are left out; edges both ways are undirected ones.
+
+        Args:
+            graph: a homogeneous `dgl.DGLGraph`. Of a batch give one of `dgl.unbatch(graph)`: its samples share it.
+            nodes: N names; none: "0" to "N-1".
+            weight: the name of weights in ``graph.edata``, one number per edge; none: ones. Where both directions of an
+                edge have the same, the graph is undirected.
+            **fields: `groups`, `positions`, `center` of `STGraph`.
+
+        Raises:
+            InputError: as `STGraph`; for several kinds of nodes or edges, a batch, and a weight that no edge has.
+
+        Warns:
+            UserWarning: of nodes without an edge and of negative weights.
+
+        Example:
+            >>> import dgl
+            >>> from stexplain.graph import STGraph
+            >>> STGraph.from_dgl(dgl.add_self_loop(dgl.graph(([0, 1, 1, 2], [1, 0, 2, 1]))), ["hip", "knee", "foot"])
+            STGraph(3 nodes, 2 edges, undirected)
+        """
+        names, pairs, numbers, directed = edges_of_dgl(graph, nodes, weight)
+        return cls(names, pairs, numbers, directed=directed, **checked_options(fields))
+
+    @classmethod
+    def from_pyg(
+        cls, data: Any, nodes: Iterable[str] | None = None, *, weight: str | None = None, **fields: Any
+    ) -> Self:
+        """A graph from PyTorch Geometric, in the order of its nodes.
+
+        Self loops are left out; edges both ways are undirected ones.
+
+        Args:
+            data: a `torch_geometric.data.Data`, with an ``edge_index`` ``[2, E]``. Of a batch give one of its graphs,
+                ``batch[0]``: its samples share it.
+            nodes: N names; none: "0" to "N-1".
+            weight: the name of weights in `data`, one number per edge, such as ``"edge_attr"``; none: ``edge_weight``
+                where there is one, else ones. Where both directions of an edge have the same, the graph is undirected.
+            **fields: `groups`, `positions`, `center` of `STGraph`.
+
+        Raises:
+            InputError: as `STGraph`; for several kinds of nodes or edges, a batch, and a weight that no edge has.
+
+        Warns:
+            UserWarning: of nodes without an edge and of negative weights.
+
+        Example:
+            >>> import torch
+            >>> from types import SimpleNamespace
+            >>> from stexplain.graph import STGraph
+            >>> data = SimpleNamespace(num_nodes=3, edge_index=torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]]))
+            >>> STGraph.from_pyg(data, ["hip", "knee", "foot"])
+            STGraph(3 nodes, 2 edges, undirected)
+        """
+        names, pairs, numbers, directed = edges_of_pyg(data, nodes, weight)
+        return cls(names, pairs, numbers, directed=directed, **checked_options(fields))

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from stexplain.checking import checked
-from stexplain.checking.elsewhere import OF_GRAPHS, missing
+from stexplain.checking.elsewhere import OF_GRAPHS, missing, no_attribute
 from stexplain.errors import InputError
 from stexplain.graph import export
 from stexplain.graph.checks import checked_nodes
@@ -27,8 +27,17 @@ Strategy = str | Callable[..., Any]
 """The name of a relation strategy, or a function of a graph; see `STGraph.relations`."""
 
 
+class _Answering(type):
+    """Answers for constructors that other packages have."""
+
+    if not TYPE_CHECKING:  # type checkers would let any name pass
+
+        def __getattr__(cls, name: str) -> NoReturn:
+            raise AttributeError(name) if name.startswith("_") else no_attribute(cls, name, OF_GRAPHS)
+
+
 @checked
-class STGraph(GraphConstructors):
+class STGraph(GraphConstructors, metaclass=_Answering):
     """A graph whose nodes carry signals over time. Immutable, its arrays too.
 
     An undirected edge is stored once, in either direction. Exports and relations hold it in both.

@@ -202,8 +202,9 @@ def _conversion_hint(x: Any) -> str:
     if hasattr(x, "edge_index"):
         # Of a Batch of PyTorch Geometric, `batch` says which graph a node is of.
         return (
-            " Of PyTorch Geometric give its tensors: data.x, inputs='(b n) c' or how its columns are laid out, graph= "
-            "of one sample, and shared={'edge_index': data.edge_index, 'batch': data.batch}, by the names of forward."
+            " Of PyTorch Geometric give its tensors: data.x, inputs='(b n) c' or how its columns are laid out, "
+            "graph=STGraph.from_pyg(data) of one sample, and shared={'edge_index': data.edge_index, "
+            "'batch': data.batch}, by the names of forward."
         )
     # A dictionary of tensors is read as streams.
     if hasattr(x, "node_types"):

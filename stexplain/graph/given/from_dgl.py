@@ -38,11 +38,32 @@ def edges_of_dgl(
         if numbers.size != len(ends):
             raise InputError(f"weight: got {weight!r} of shape {numbers.shape}; expected one number per edge.")
         numbers = numbers.reshape(-1)
+    return once_each(ends, numbers, nodes, graph.num_nodes())
+
+
+def once_each(
+    ends: NDArray[np.int64], numbers: NDArray[np.float64] | None, nodes: Iterable[str] | None, count: int
+) -> tuple[list[str], NDArray[np.int64], NDArray[np.float64] | None, bool]:
+    """Names, edges, weights and whether it is directed, of edges that may be listed both ways, with self loops.
+
+    Args:
+        ends: source and target, ``[E, 2]``.
+        numbers: weights ``[E]``, or none.
+        nodes: names; none: "0" to "N-1".
+        count: N.
+
+    Raises:
+        InputError: where there is another number of names.
+
+    Example:
+        >>> once_each(np.array([[0, 1], [1, 0], [1, 1]]), None, ["hip", "knee"], 2)
+        (['hip', 'knee'], array([[0, 1]]), None, False)
+    """
     kept = ends[:, 0] != ends[:, 1]
     ends, numbers = ends[kept], None if numbers is None else numbers[kept]
-    names = [str(node) for node in range(graph.num_nodes())] if nodes is None else list(nodes)
-    if len(names) != graph.num_nodes():
-        raise InputError(f"nodes: got {len(names)} names; expected {graph.num_nodes()}, one per node of the graph.")
+    names = [str(node) for node in range(count)] if nodes is None else list(nodes)
+    if len(names) != count:
+        raise InputError(f"nodes: got {len(names)} names; expected {count}, one per node of the graph.")
     values = np.ones(len(ends)) if numbers is None else numbers
     by_pair = {tuple(pair): value for pair, value in zip(ends.tolist(), values.tolist(), strict=True)}
     if any(by_pair.get((target, source)) != value for (source, target), value in by_pair.items()):

@@ -56,7 +56,7 @@ class InputPreparer(ABC):
         if graph is not None and not isinstance(graph, STGraph):
             raise InputError(
                 f"graph: got a {type(graph).__name__}; expected an STGraph. Make one: STGraph.from_networkx(graph), "
-                "from_dgl, from_edges, from_pandas or from_adjacency."
+                "from_dgl, from_pyg, from_edges, from_pandas or from_adjacency."
             )
         # Whose recipe samples raw clips: a baseline explainer calls no model, but must see what the model sees.
         self._recipe_model = self.model
