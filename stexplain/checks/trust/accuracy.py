@@ -213,25 +213,29 @@ def _verdict(
         # As an accuracy, not as its distance from the guess.
         estimate = Interval(estimate.value + guess, max(estimate.low + guess, 0.0), min(estimate.high + guess, 1.0))
         threshold, best = guess, max(found, default=-1.0) + guess
-        what = f"Balanced accuracy; {name} is {guess:.2f}"
+        what = f"Balanced accuracy {estimate.value:.2f}; {name} is {guess:.2f}."
+        others = f"{best:.2f}"
     else:
         error, other = (float(np.mean(_errors(each, accuracy.labels))) for each in (predicted, guess))
         threshold, best = 0.0, max(found, default=-np.inf)
         unit = accuracy.unit
-        what = f"Mean absolute error {error:.3g}{unit}, that of {name} {other:.3g}{unit}, by how much it lies below"
+        what = (
+            f"Mean absolute error {error:.3g}{unit}; that of {name} is {other:.3g}{unit}, and the difference is tested."
+        )
+        # As an error, not as its distance from the guess.
+        others = f"{other - best:.3g}{unit}"
     check = TrustCheck.of(_NAME, estimate, threshold, what)
     # Rounding must not make the network better than a copy that predicts the same.
     as_good = sum(one >= (estimate.value - (guess if accuracy.of_classes else 0)) - 1e-9 for one in found)
     if found:
-        shown = f"{best:.2f}" if accuracy.of_classes else f"{best:.3g}"
-        joint = ", the best of" if accuracy.of_classes else "; of the best of"
-        what += f"{joint} {len(found)} copies with shuffled weights {shown}"
+        what += f" The best of {len(found)} copies with shuffled weights has {others}."
     passed = bool(check.passed) and not as_good
-    if not passed:
-        what += ". It is not shown that the network has learned anything"
-        if check.passed:
-            what += f": {as_good} of {len(found)} copies are as accurate"
-    return TrustCheck(_NAME, passed, f"{what}.", estimate, threshold)
+    if passed:
+        what += " The model is better than both." if found else " The model is better."
+    else:
+        what += f" {as_good} of {len(found)} copies are as accurate." if check.passed else ""
+        what += " It is not shown that the network has learned anything."
+    return TrustCheck(_NAME, passed, what, estimate, threshold)
 
 
 def _of_shuffled(

@@ -39,10 +39,14 @@ def check_methods(subject: TrustSubject) -> TrustCheck:
         level = float(permuted.mean())
         # The test is of the distance from permuted maps, sample by sample; it is shown as a correlation.
         shown = subject.correlation(alike - permuted, level, confidence=confidence)
-        found.append(TrustCheck.of(_METHODS, shown, level, f"Rank correlation with {name}, and with its permuted maps"))
+        found.append(
+            TrustCheck.of(
+                _METHODS, shown, level, f"Rank correlation with {name}; expected more than with its permuted maps."
+            )
+        )
     best = max(found, key=lambda check: -np.inf if check.estimate is None else check.estimate.low)
-    tried = "" if len(found) == 1 else f"; the better of {len(found)} methods of other families"
-    return replace(best, sentence=f"{best.sentence}{tried}.")
+    tried = "" if len(found) == 1 else f" It is the better of {len(found)} methods of other families."
+    return replace(best, sentence=f"{best.sentence}{tried}")
 
 
 def _references(subject: TrustSubject) -> dict[str, Explanation]:
@@ -107,7 +111,7 @@ def check_second(subject: TrustSubject, second: nn.Module) -> TrustCheck:
     level = mean_known(between)
     mean = float(np.nanmean(level))
     shown = subject.correlation(within - level, mean)
-    sentence = "Rank correlation with the maps of the second training, and between different samples"
+    sentence = "Rank correlation with the maps of the second training; expected more than between different samples"
     return TrustCheck.of(_TRAININGS, shown, mean, f"{sentence}.")
 
 

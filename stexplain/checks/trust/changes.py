@@ -37,7 +37,9 @@ def check_stability(
     values = mean_known(found)
     if few := subject.few(subject.units(values)):
         return TrustCheck.not_checked(_STABILITY, f"{few} The others' prediction changes under noise of {radius:.0%}.")
-    sentence = f"Rank correlation of the map with itself under noise of {radius:.0%}, the prediction unchanged"
+    sentence = (
+        f"Rank correlation of the map with itself under noise of {radius:.0%} that leaves the prediction as it is"
+    )
     return TrustCheck.of(_STABILITY, subject.interval(values), threshold, f"{sentence}.")
 
 
@@ -55,7 +57,7 @@ def check_randomised(subject: TrustSubject, *, draws: int, threshold: float) -> 
             found[draw] = rank_correlation(subject.explanation, subject.explain(stages[-1][1]))
     except InputError as error:
         return TrustCheck.not_checked(_RANDOMISATION, str(error).splitlines()[0])
-    sentence = "Rank correlation of the map's size with that of the same model, its weights shuffled."
+    sentence = "Rank correlation of the map's size with that of a copy of the model whose weights are shuffled."
     estimate = subject.interval(found.mean(0))
     return TrustCheck.of(_RANDOMISATION, estimate, threshold, sentence, above=False)
 

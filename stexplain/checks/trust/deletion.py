@@ -46,13 +46,13 @@ def check_deletion(subject: TrustSubject, *, steps: int, repeats: int) -> TrustC
     behind = [name for name, found in intervals.items() if not found.low > 0]
     curve, lies = ("deletion curve", "below") if of_class else ("curve of change under deletion", "above")
     sentence = f"Area by which the map's {curve} lies {lies} that of {_phrase([rival], by_model)}"
-    sentence += ", in units of the score"
+    sentence += ", in units of the score."
     if behind:
         does = "cost more of the score" if of_class else "change the score more"
-        sentence += f"; what the map ranks first does not {does} than {_phrase(behind, by_model)}"
+        sentence += f" What the map ranks first does not {does} than {_phrase(behind, by_model)}."
     else:
-        sentence += f"; the map is ahead of all {len(areas)} orders that it is compared with, of this one by least"
-    return TrustCheck.of(_NAME, intervals[rival], 0.0, f"{sentence}.")
+        sentence += f" The map is ahead of all {len(areas)} orders that it is compared with; of this one by least."
+    return TrustCheck.of(_NAME, intervals[rival], 0.0, sentence)
 
 
 def _signed(explanation: Explanation) -> NDArray[Any]:

@@ -143,8 +143,8 @@ def trust(
         >>> walk = torch.randn(400, 3, generator=torch.Generator().manual_seed(0)).cumsum(0)
         >>> windows = WindowedSeries(walk, window=6, horizon=2).batch(range(0, 380, 8))
         >>> verdict = trust(Persistence(), "InputGradient", windows, target=Forecast(1, 2), inputs="b t n c")
-        >>> verdict.trusted, verdict["accuracy"].sentence.split(", by how much")[0]
-        (False, 'Mean absolute error 0.955, that of the last observation 0.955')
+        >>> verdict.trusted, verdict["accuracy"].sentence.split(", and the")[0]
+        (False, 'Mean absolute error 0.955; that of the last observation is 0.955')
     """
     check_counts(steps=steps, draws=draws, copies=copies)
     inside = inside_of(model)

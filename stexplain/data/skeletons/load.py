@@ -73,7 +73,7 @@ def load_skeletons(
     ``.npy``, pyskl's annotations, the arrays of CTR-GCN and ST-GCN, the JSON of Kinetics-skeleton, OpenPose, COCO,
     AlphaPose, MMPose, MediaPipe and Azure Kinect, the HDF5 of SLEAP and DeepLabCut, VideoPose3D's Human3.6M, BVH, C3D,
     TRC, and the UEA archive's ``.ts``. Nothing is executed. Joints are found by name: ``left_knee``, ``LEFT_KNEE`` and
-    ``KneeLeft`` are *left knee*.
+    ``KneeLeft`` are *left knee*. End sites of BVH, the tips of limbs, are no joints: drawings end before them.
 
     Args:
         path: of the file or folder; subfolders are searched too.

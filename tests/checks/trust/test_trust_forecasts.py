@@ -1,5 +1,6 @@
 """Trust in forecasters: windows bring what followed them, and simple forecasts must be beaten."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -72,7 +73,12 @@ def test_a_forecaster_that_knows_what_comes_is_trusted_without_any_labels(window
     assert verdict["deletion"].passed, str(verdict)
     # Three nodes of four are forecast exactly; the error is that of the first, whose forecast is 0.
     error = np.abs(windows.y[:, :, 0].numpy()).mean() / NODES
-    assert f"Mean absolute error {error:.3g} mph, that of" in verdict["accuracy"].sentence
+    said = verdict["accuracy"].sentence
+    assert f"Mean absolute error {error:.3g} mph; that of" in said
+    # Of the copies it is an error too, not a distance from the simple forecast: above the model's, in its unit.
+    copies = re.search(r" The best of \d+ copies with shuffled weights has ([\d.]+) mph\. ", said)
+    assert float(copies[1]) > error
+    assert said.endswith(" The model is better than both.")
     # Windows of one block of time are one unit.
     assert f"{len(windows)} samples in {len(set(windows.groups))} groups" in str(verdict)
     assert 10 <= len(set(windows.groups)) < len(windows)

@@ -23,6 +23,8 @@ def read_bvh(path: Path) -> Take:
 
         x_j = x_p + G_p o_j,    G_j = G_p R_j,    x_root = o_root + the root's position
 
+    End sites, the tips of limbs, have no channels and are no joints: they are left out, and drawings end before them.
+
     Raises:
         InputError: where the package `bvh` is not installed.
         DataError: where the file is broken.
