@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from html import escape
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +47,8 @@ def made_by(explainer: "ModelCaller") -> dict[str, Any]:
     packages = ("torch", "numpy", *["dgl"][: "dgl" in sys.modules])
     if model is not None:
         about["model"] = type(model).__name__
-        tensors = [*model.parameters(), *model.buffers()]
+        # No further than the first: an explainer is also called on one sample after the other.
+        tensors = chain(model.parameters(), model.buffers())
         weight = next((tensor for tensor in tensors if tensor.is_floating_point()), None)
         if weight is not None:
             about |= {"device": weight.device.type, "dtype": str(weight.dtype).removeprefix("torch.")}
