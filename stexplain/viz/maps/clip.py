@@ -16,6 +16,7 @@ from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.results.times import times_of
 from stexplain.viz.columns import expect
 from stexplain.viz.maps.layout import centred
+from stexplain.viz.maps.upright import plane_of
 
 if TYPE_CHECKING:
     from stexplain.graph import STGraph
@@ -48,6 +49,7 @@ class Clip:
         id: the sample's id.
         notes: what there is to know about the explanation, a sentence each.
         turned: whether the coordinates point down, as pixels do, and were turned for the drawing.
+        shown: which channels are drawn, a sentence, where more than the first two could be.
     """
 
     values: NDArray[np.float64]
@@ -62,6 +64,7 @@ class Clip:
     id: str
     notes: tuple[str, ...] = ()
     turned: bool = False
+    shown: str = ""
 
     @property
     def placed(self) -> NDArray[np.bool_]:
@@ -106,7 +109,7 @@ def clip_of(
             f"graph: got {len(drawn.nodes)} nodes; expected the {len(e.node_names)} nodes of the explanation, with the "
             "same names. Pass the model's graph."
         )
-    turned = False
+    turned, shown = False, ""
     if x is None:
         if drawn.positions is None:
             raise InputError(
@@ -115,9 +118,11 @@ def clip_of(
         # One position for all instances and frames: the drawing stands still, only importance moves.
         points = np.broadcast_to(np.asarray(drawn.positions, dtype=np.float64), (people, frames, count, 2))
     else:
-        points = _projected(_as_explained(x, e), tuple(np.shape(e.values)), sample, instance, axes or (0, 1))
-        if axes is None and drawn.positions is not None and _points_down(points, valid, drawn.positions):
-            points, turned = points * np.array([1.0, -1.0]), True
+        places = _of_sample(_as_explained(x, e), tuple(np.shape(e.values)), sample, instance, axes or (0, 1))
+        names = x.channels if isinstance(x, Sample | Batch) else ()
+        plane = plane_of(places[valid], names, drawn, axes)
+        points = places[..., list(plane.axes)] * ([1.0, -1.0] if plane.turned else 1.0)
+        turned, shown = plane.turned, plane.shown
     if bool(np.isinf(points[valid]).any()):
         raise InputError(
             "x: got infinite coordinates in valid frames; expected finite ones, or NaN where a node has none."
@@ -143,6 +148,7 @@ def clip_of(
         id=e.ids[sample],
         notes=tuple(e.notes),
         turned=turned,
+        shown=shown,
     )
 
 
@@ -182,7 +188,7 @@ def _as_explained(x: ArrayLike | Sample | Batch, e: Explanation) -> ArrayLike | 
         return array.numpy()
 
 
-def _projected(
+def _of_sample(
     x: ArrayLike | Sample | Batch, shape: tuple[int, ...], sample: int, instance: int | None, axes: tuple[int, int]
 ) -> NDArray[np.float64]:
     array = np.asarray(x.x if isinstance(x, Sample | Batch) else x, dtype=np.float64)
@@ -206,25 +212,7 @@ def _projected(
         raise InputError(
             f"axes: got {axes}; expected two channels from 0 to {sizes['c'] - 1}, because x has {sizes['c']} channels."
         )
-    array = array if instance is None else array[instance : instance + 1]
-    return array[..., list(axes)]
-
-
-def _points_down(points: NDArray[np.float64], valid: NDArray[np.bool_], positions: ArrayLike) -> bool:
-    """Whether bodies stand on their heads beside the graph's drawing positions, as in pixels, counted from above.
-
-    Measured over the whole clip: who bends or lies for a while does not count as turned.
-    """
-    height = points[valid][..., 1]  # [F, N]
-    # A node without coordinates says nothing; a frame without any counts as one node at rest.
-    known = np.isfinite(height)
-    count = np.maximum(known.sum(1, keepdims=True), 1)
-    upright = np.broadcast_to(np.asarray(positions, np.float64)[:, 1], height.shape)
-    height, upright = (np.where(known, each, 0.0) for each in (height, upright))
-    height, upright = (np.where(known, each - each.sum(1, keepdims=True) / count, 0.0) for each in (height, upright))
-    size = float(np.sqrt((height**2).sum() * (upright**2).sum()))
-    # Far from zero, so that it is not a matter of the pose.
-    return size > 0 and float((height * upright).sum()) / size < -0.7
+    return array if instance is None else array[instance : instance + 1]
 
 
 def _target(e: "Explanation", sample: int) -> str:

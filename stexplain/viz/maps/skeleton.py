@@ -75,9 +75,10 @@ def skeleton(
         frames: the frames to draw side by side, or their number, evenly spread over the valid frames (default 5). Not
             for the interactive chart.
         interactive: a slider, or frames side by side.
-        axes: the channels of `x` that point to the right and up; by default the first two. Pixels are counted from
-            above: where the second points down beside the graph's drawing positions, it is turned, and the chart says
-            so.
+        axes: the channels of `x` that point to the right and up; by default the first two, or the first and the third
+            where that certainly points up, as in C3D: by the names of nodes such as head and foot, or the graph's
+            drawing positions. Pixels are counted from above: where the second points down beside these, it is turned.
+            The chart says so.
         labels: number of nodes to name in each skeleton, the most important of the frame; no name covers a node or
             another name. Tooltips have all names.
         trails: number of nodes whose way over the last frames is drawn, the most important of the clip.
@@ -115,6 +116,7 @@ def skeleton(
     people = slice(None) if instance is None else slice(instance, instance + 1)
     empty = why_dark(e.values[sample, people][clip.valid])
     down = "The second coordinate points down, as in pixels: drawn the other way up." if clip.turned else ""
+    down = clip.shown or down
     gaps = "Nodes are left out where they have no coordinates." if clip.gaps else ""
     lines = [
         line
