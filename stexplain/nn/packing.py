@@ -232,7 +232,8 @@ def _steps(packing: Packing, kernel: int, strides: Sequence[int]) -> list[Step]:
 def may_pack(modules: Iterable[nn.Module], training: bool) -> bool:
     """Whether modules may run on packed frames: in training mode, or where nobody looks at what they return.
 
-    In eval mode hooks, and modes that record operations, see the axes ``[N, B * M, T, C]``.
+    In eval mode hooks, and modes that record operations, see the axes ``[N, B * M, T, C]``; but for modes whose
+    attribute ``takes_packed`` is true, to which axes do not matter.
 
     Args:
         modules: with all modules inside of them.
@@ -244,7 +245,7 @@ def may_pack(modules: Iterable[nn.Module], training: bool) -> bool:
     if torch.compiler.is_compiling():
         return False
     modes = _get_current_function_mode_stack()  # type: ignore[no-untyped-call]  # torch's
-    if modes or nn.modules.module._has_any_global_hook():  # type: ignore[no-untyped-call]  # torch's
+    if not all(getattr(mode, "takes_packed", False) for mode in modes) or nn.modules.module._has_any_global_hook():  # type: ignore[no-untyped-call]  # torch's
         return False
     return not any(hooked(each) for module in modules for each in module.modules())
 

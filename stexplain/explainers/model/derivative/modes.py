@@ -53,6 +53,9 @@ class Watch(TorchFunctionMode):
         ['.detach()']
     """
 
+    takes_packed = True
+    """Networks of ours compute what they would without it, to the bit; see `nn.packing.may_pack`."""
+
     def __init__(self, model: nn.Module):
         super().__init__()
         self._model = model
@@ -162,6 +165,9 @@ class NothingLeftOut(TorchFunctionMode):
     Attributes:
         flowing: where a gradient came back that the model leaves out, since it was last cleared.
     """
+
+    takes_packed = True
+    """As `Watch`."""
 
     def __init__(self, model: nn.Module, places: Collection[str]):
         super().__init__()

@@ -290,3 +290,24 @@ def test_a_scripted_model_is_explained_without_a_word():
         warnings.simplefilter("ignore", DeprecationWarning)
         scripted = torch.jit.script(Scripted())
     assert not said(scripted, signals())
+
+
+def test_the_first_pass_computes_what_later_ones_do_to_the_bit(monkeypatch):
+    """Networks of ours pack frames, unless someone looks at axes."""
+    graph = stx.STGraph.from_edges("abcd", [("a", "b"), ("b", "c"), ("b", "d")], center="b")
+    torch.manual_seed(0)
+    model = stx.nn.STGCN(graph, classes=3, channels=(4, 4), strides=(1, 2), temporal_kernel=3)
+    valid = torch.arange(16) < torch.tensor([[[16], [5]], [[7], [0]], [[16], [16]]])
+    x = torch.randn(3, 2, 16, 4, 3, generator=torch.Generator().manual_seed(0)) * valid[..., None, None]
+    found, maps_of = [], stx.InputGradient._maps_of_targets
+
+    def kept(*given):
+        maps = maps_of(*given)
+        found.extend(one.values for one in maps)
+        return maps
+
+    monkeypatch.setattr(stx.InputGradient, "_maps_of_targets", kept)
+    with stx.InputGradient(model) as explain:
+        for _ in range(2):
+            explain(x, valid=valid, target=1)
+    assert torch.equal(*found)
