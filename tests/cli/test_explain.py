@@ -83,15 +83,16 @@ def common(home, out):
     return ["--card", "planted", "--data", home / "store", "--out", out]
 
 
-def test_map_chart_and_summary_are_written(home, tmp_path):
+def test_map_chart_and_summary_are_written(home, tmp_path, monkeypatch):
     out = tmp_path / "out"
+    monkeypatch.setattr(sys, "argv", ["stexplain", "explain", "a model"])
     summary = json.loads(run(home / "model", *common(home, out), "--first", 2, "--json"))
     e = Explanation.load(out / "explanation.nc")
     # What `stexplain.explain` takes unasked, too.
     assert summary["method"] == e.method == ExpectedFall.method
     assert summary["layer"] == ""
     assert summary["notes"] == list(e.notes)
-    assert e.made_by["command"].startswith("stexplain ")
+    assert e.made_by["command"] == "stexplain explain 'a model'"
     assert e.made_by["versions"]["torch"]
     assert [sample["id"] for sample in summary["samples"]] == list(e.ids)
     assert json.loads((out / "summary.json").read_text())["samples"] == summary["samples"]
