@@ -44,6 +44,7 @@ class LayerSweep(Result):
     Example:
         >>> import torch
         >>> model = nn.Sequential(nn.Conv2d(2, 4, 1), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 8 * 6, 3))
+        >>> _ = nn.init.uniform_(model[3].weight)  # else a map may be zero by chance
         >>> sweep = layer_sweep(model, torch.randn(5, 2, 8, 6), target=1, layers=["0", "1"], inputs="b c t n")
         >>> sweep["1"].values.shape, [e.layer for e in sweep]
         ((5, 1, 8, 6), ['0', '1'])
