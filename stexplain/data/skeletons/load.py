@@ -101,8 +101,8 @@ def load_skeletons(
         frame_rate: frames per second; none: those of the files, where all say the same. Where it is not known, time
             is counted in frames.
         recipe: how clips are sampled; none: each at its own length.
-        left_out: a CSV to write, of recordings and bodies that were left out or joined, and why; it is in place of the
-            warnings that say how many.
+        left_out: a CSV to write, of recordings and bodies that were left out, joined, or linked from frame to frame
+            without tracks, and why; it is in place of the warnings that say how many.
 
     Returns:
         Clips of samples ``[M, T, N, C]``, in the units of the file.
@@ -211,6 +211,8 @@ def _add(
         if scores == "channel":
             kept_score = np.where(np.isnan(values).any(3), np.float32(np.nan), confidence)
             values = np.concatenate([values, kept_score[..., None]], axis=3)
+    for one in take.said:
+        leave(one.kind, one.reason, str(one.body))
     count = positions(take.channels)
     # Where nothing says which channels are positions, nothing says what a body is.
     if people and count:

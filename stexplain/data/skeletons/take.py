@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from stexplain.checking.words import shown
+from stexplain.data.store.tracking import LeftOut
 from stexplain.errors import DataError, InputError
 from stexplain.reading.contents import reason_of
 
@@ -33,6 +34,7 @@ class Take:
         frame_rate: frames per second, where the file says it.
         skeletons: the skeletons that files of this format have; none: any.
         unit: of its positions, where the file says it; empty: it does not.
+        said: which of its bodies could be others, as no track says who they are.
     """
 
     id: str
@@ -46,6 +48,7 @@ class Take:
     frame_rate: float | None = None
     skeletons: tuple[str, ...] = ()
     unit: str = ""
+    said: tuple[LeftOut, ...] = ()
 
 
 def positions(channels: Sequence[str]) -> int:

@@ -24,11 +24,12 @@ LONGEST_GAP = 15
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A body that was left out, or joined to another.
+    """A body that was left out, joined to another, or made of what single frames hold.
 
     Attributes:
         body: its index in the recording.
-        kind: ``"short"``, ``"spread"``, ``"still"``, or ``"joined"``.
+        kind: ``"short"``, ``"spread"``, ``"still"``, ``"joined"``, or ``"linked"``: it stays, and nothing but the
+            places of its joints says that it is one person.
         reason: in words, with the numbers.
         to: where it was joined, the body to which.
     """
@@ -43,8 +44,28 @@ class LeftOut:
         return self.reason if self.to is None else f"{self.reason} with body {names[self.to]}"
 
 
-def linked(frames: Sequence[NDArray[np.float32]], axes: int) -> NDArray[np.float32]:
-    """Bodies of each frame, in any order, as bodies over time, ``[M, T, N, C]``.
+@dataclass
+class _Linked:
+    """What is known of a body that was linked over frames."""
+
+    frames: int = 0
+    with_others: int = 0
+    gap: int = 0
+    farthest: float = 0.0
+
+    def is_choice(self) -> bool:
+        return self.frames > 1 and bool(self.with_others or self.gap)
+
+    def reason(self) -> str:
+        away = f", away for up to {self.gap} frames" if self.gap else ""
+        return (
+            f"no track says who it is: linked over {self.frames} frames by where its joints are, {self.with_others} of "
+            f"them with others, {self.farthest:.2f} of its size from one to the next at most{away}"
+        )
+
+
+def linked(frames: Sequence[NDArray[np.float32]], axes: int) -> tuple[NDArray[np.float32], list[LeftOut]]:
+    """Bodies of each frame, in any order, as bodies over time, ``[M, T, N, C]``, and which of them could be others.
 
     From frame to frame bodies are paired so that the sum of the distances between their joints is smallest (Kuhn 1955);
     a body that is farther from all than `FARTHEST` begins a new one. Over a gap it may be as many times as far, up to
@@ -54,16 +75,25 @@ def linked(frames: Sequence[NDArray[np.float32]], axes: int) -> NDArray[np.float
         frames: ``[bodies, N, C]`` of each frame; any number of bodies, NaN where a joint was not read.
         axes: how many of the channels, the first, are coordinates.
 
+    Returns:
+        The bodies, and each of them that was beside another in a frame, or away for some frames and found again. One
+        that is alone in every frame from its first to its last leaves no choice.
+
     Example:
         >>> a, b = np.zeros((4, 2), np.float32), np.full((4, 2), 9.0, np.float32)
         >>> a[:, 1], b[:, 1] = np.arange(4), np.arange(4)
-        >>> linked([np.stack([a, b]), np.stack([b, a])], 2)[:, :, 0, 0].tolist()
+        >>> found, said = linked([np.stack([a, b]), np.stack([b, a])], 2)
+        >>> found[:, :, 0, 0].tolist()
         [[0.0, 0.0], [9.0, 9.0]]
+        >>> said[1].reason
+        'no track says who it is: linked over 2 frames by where its joints are, 2 of them with others, 0.00 of its ...'
     """
     shape = frames[0].shape[1:] if frames else (0, 0)
     tracks: list[NDArray[np.float32]] = []
     last: list[tuple[int, NDArray[np.float32]]] = []
+    made: list[_Linked] = []
     for at, bodies in enumerate(frames):
+        present = int((~np.isnan(bodies).all((1, 2))).sum())
         taken: dict[int, int] = {}
         if len(bodies) and last:
             cost = np.array([[_distance(body, seen, axes) for _, seen in last] for body in bodies])
@@ -72,17 +102,24 @@ def linked(frames: Sequence[NDArray[np.float32]], axes: int) -> NDArray[np.float
             for row, column in zip(*linear_sum_assignment(np.where(usable, cost, 1e6)), strict=True):
                 if usable[row, column]:
                     taken[int(row)] = int(column)
+                    one = made[int(column)]
+                    one.farthest = max(one.farthest, float(cost[row, column]))
+                    one.gap = max(one.gap, at - last[int(column)][0] - 1)
         for number, body in enumerate(bodies):
             if np.isnan(body).all():
                 continue
             if number not in taken:
                 tracks.append(np.full((len(frames), *shape), np.nan, np.float32))
                 last.append((at, body))
+                made.append(_Linked())
                 taken[number] = len(tracks) - 1
             track = taken[number]
             tracks[track][at] = body
             last[track] = (at, body)
-    return np.stack(tracks) if tracks else np.zeros((0, len(frames), *shape), np.float32)
+            made[track].frames += 1
+            made[track].with_others += present > 1
+    said = [LeftOut(body, "linked", one.reason()) for body, one in enumerate(made) if one.is_choice()]
+    return np.stack(tracks) if tracks else np.zeros((0, len(frames), *shape), np.float32), said
 
 
 def _reach(frames: int) -> float:

@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from stexplain.data import load_skeletons
@@ -229,3 +230,23 @@ def test_a_recording_without_a_body_is_left_out_and_said(tmp_path):
         assert load_skeletons(tmp_path, graph="coco-17").ids == ["one"]
     with pytest.raises(DataError, match="no recording can be used; the first, 'none': it holds no body"):
         load_skeletons(tmp_path / "b", graph="coco-17")
+
+
+@pytest.mark.parametrize("people", [True, False])
+def test_persons_linked_without_tracks_are_told_in_the_list(tmp_path, people):
+    a, b = walk(16, 17), walk(16, 17, seed=1, at=5)
+    kept = [one for one in detections([a, b], 0) if one["image_id"] not in (4, 5) or one["keypoints"][0] == a[4, 0, 0]]
+    path, to = tmp_path / "v.json", tmp_path / "left_out.csv"
+    load_skeletons(written(path, kept), people=people, left_out=to)
+    told = pd.read_csv(to, dtype=str).to_dict("records")
+    assert [(one["sample"], one["body"], one["kind"]) for one in told] == [("v", "0", "linked"), ("v", "1", "linked")]
+    # The first body of the file is b, the second a.
+    assert "linked over 14 frames by where its joints are, 14 of them with others" in told[0]["reason"]
+    assert told[0]["reason"].endswith("away for up to 2 frames")
+    assert "linked over 15 frames" in told[1]["reason"]
+    assert "away for up to 1 frames" in told[1]["reason"]
+    # Who has a track, and who is alone in all frames, could be nobody else.
+    load_skeletons(written(path, detections([a, b], 0, idx=[3, 8])), people=people, left_out=to)
+    assert len(pd.read_csv(to)) == 0
+    load_skeletons(written(path, detections([a], 0)), people=people, left_out=to)
+    assert len(pd.read_csv(to)) == 0

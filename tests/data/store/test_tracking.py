@@ -54,8 +54,11 @@ def test_bodies_in_any_order_are_linked_over_gaps():
     one, other = walk(12, 17, seed=0), walk(12, 17, seed=1, at=4)
     frames = [np.stack([one[t], other[t]][:: 1 if t % 3 else -1]) for t in range(12)]
     frames[5] = frames[5][:0]
-    tracks = linked(frames, 2)
+    tracks, said = linked(frames, 2)
     assert len(tracks) == 2
+    assert [(one.body, one.kind) for one in said] == [(0, "linked"), (1, "linked")]
+    assert "over 11 frames by where its joints are, 11 of them with others" in said[0].reason
+    assert said[0].reason.endswith("at most, away for up to 1 frames")
     first, second = (one, other) if np.allclose(tracks[0, 0], one[0]) else (other, one)
     seen = np.arange(12) != 5
     np.testing.assert_array_equal(tracks[0, seen], first[seen])
@@ -72,7 +75,9 @@ def test_a_body_is_another_one_where_nobody_gets_so_soon(gap, far, persons):
     moved = body.copy()
     moved[:, 0] += np.float32(far * size)
     frames = [body[None], *[body[None][:0]] * gap, moved[None]]
-    assert len(linked(frames, 2)) == persons
+    tracks, said = linked(frames, 2)
+    assert len(tracks) == persons
+    assert [one.kind for one in said] == ["linked"] * (persons == 1 and gap > 0), "one that is alone leaves no choice"
 
 
 def recorded():

@@ -54,9 +54,11 @@ def read_azure_kinect(path: Path) -> Take:
     if _in_metres(frames):
         # No body is a centimetre wide and high: somebody converted it.
         frames = {number: [_scaled(body) for body in bodies] for number, bodies in frames.items()}
-    persons = over_time(path, dict(zip(placed, frames.values(), strict=True)))
+    persons, said = over_time(path, dict(zip(placed, frames.values(), strict=True)))
     names, bones = _joints(path, content, persons.shape[2])
-    return Take(path.stem, persons[..., :3], XYZ, None, "", names, bones, frame_rate=rate, skeletons=(_SKELETON,))
+    return Take(
+        path.stem, persons[..., :3], XYZ, None, "", names, bones, frame_rate=rate, skeletons=(_SKELETON,), said=said
+    )
 
 
 def _in_metres(frames: dict[int, list[Body]]) -> bool:

@@ -64,8 +64,8 @@ def read_detections(path: Path, content: list[Any]) -> Iterator[Take]:
         body = body_of(path, where, *triples(path, where, one["keypoints"]), _first(one, _TRACKS))
         videos.setdefault(video, {}).setdefault(frame, []).append(body)
     for video, name in _names(path, list(videos)).items():
-        persons = over_time(path, videos[video])
-        yield Take(name, persons[..., :2], XY, persons[..., 2], skeletons=(_OF_COCO,))
+        persons, said = over_time(path, videos[video])
+        yield Take(name, persons[..., :2], XY, persons[..., 2], skeletons=(_OF_COCO,), said=said)
 
 
 def read_annotations(path: Path, content: Any) -> Iterator[Take]:
@@ -117,9 +117,9 @@ def read_annotations(path: Path, content: Any) -> Iterator[Take]:
             videos[video][at].append(body_of(path, where, positions, seen, _first(one, _TRACKS)))
     rates = {str(one.get("id")): rate_of(path, one) for one in content.get("videos") or () if isinstance(one, dict)}
     for video, name in _names(path, list(videos)).items():
-        persons = over_time(path, videos[video])
+        persons, said = over_time(path, videos[video])
         rate = rates.get(video) or rate_of(path, content.get("info"))
-        yield Take(name, persons[..., :2], XY, persons[..., 2], joints=joints, bones=bones, frame_rate=rate)
+        yield Take(name, persons[..., :2], XY, persons[..., 2], joints=joints, bones=bones, frame_rate=rate, said=said)
 
 
 def _category(path: Path, content: Any, listed: list[Any]) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from stexplain.checking import warn_caller
 from stexplain.data.skeletons.take import numbers, stated_rate
-from stexplain.data.store.tracking import linked
+from stexplain.data.store.tracking import LeftOut, linked
 from stexplain.errors import DataError
 
 _NUMBER = re.compile(r"(?P<video>.*?)[\s_.-]*(?P<frame>\d{1,15})")
@@ -81,7 +81,7 @@ def triples(path: Path, where: str, flat: Any) -> tuple[NDArray[np.float32], NDA
     return joints[:, :2], joints[:, 2]
 
 
-def over_time(path: Path, frames: Mapping[int, Sequence[Body]]) -> NDArray[np.float32]:
+def over_time(path: Path, frames: Mapping[int, Sequence[Body]]) -> tuple[NDArray[np.float32], tuple[LeftOut, ...]]:
     """Bodies of each frame as persons over time, ``[M, T, N, C + 1]``; frames without a body may be missing.
 
     Of no body at all nothing is known of joints: ``[0, 0, 0, 3]``.
@@ -93,20 +93,25 @@ def over_time(path: Path, frames: Mapping[int, Sequence[Body]]) -> NDArray[np.fl
         path: of the file, for messages.
         frames: by their numbers.
 
+    Returns:
+        The persons, and those of them who could be others, as no track says who they are.
+
     Raises:
         DataError: where bodies differ in their joints, or the numbers are not those of frames.
 
     Example:
         >>> def at(x, track=""):
         ...     return Body(np.array([[x, 0, 1], [x, 1, 1]], np.float32), track)
-        >>> over_time(Path("a.json"), {3: [at(0.0), at(9.0)], 4: [at(9.25), at(0.25)]})[:, :, 0, 0].tolist()
-        [[0.0, 0.25], [9.0, 9.25]]
-        >>> over_time(Path("a.json"), {3: [at(0.0, "7")], 5: [at(9.0, "7")], 6: []})[:, :, 0, 0].tolist()
-        [[0.0, nan, 9.0, nan]]
+        >>> found, said = over_time(Path("a.json"), {3: [at(0.0), at(9.0)], 4: [at(9.25), at(0.25)]})
+        >>> found[:, :, 0, 0].tolist(), [one.kind for one in said]
+        ([[0.0, 0.25], [9.0, 9.25]], ['linked', 'linked'])
+        >>> found, said = over_time(Path("a.json"), {3: [at(0.0, "7")], 5: [at(9.0, "7")], 6: []})
+        >>> found[:, :, 0, 0].tolist(), said
+        ([[0.0, nan, 9.0, nan]], ())
     """
     sizes = dict.fromkeys(body.joints.shape for bodies in frames.values() for body in bodies)
     if not sizes:
-        return np.zeros((0, 0, 0, 3), np.float32)
+        return np.zeros((0, 0, 0, 3), np.float32), ()
     if len(sizes) > 1:
         counts = ", ".join(f"{joints} x {channels - 1}" for joints, channels in sizes)
         raise DataError(f"{path}: got bodies of {counts} joints and coordinates; expected the same of each.")
@@ -121,7 +126,7 @@ def over_time(path: Path, frames: Mapping[int, Sequence[Body]]) -> NDArray[np.fl
         for number, bodies in frames.items():
             for body in bodies:
                 found[tracks.index(body.track), places[number]] = body.joints
-        return found
+        return found, ()
     if any(named) and len(set(named)) > 1:
         reason = f"frame {twice[0]} has one of them twice" if twice else "some bodies have none"
         warn_caller(
@@ -133,7 +138,8 @@ def over_time(path: Path, frames: Mapping[int, Sequence[Body]]) -> NDArray[np.fl
     for number, bodies in frames.items():
         if bodies:
             each[places[number]] = np.stack([body.joints for body in bodies])
-    return linked(each, axes=shape[1] - 1)
+    persons, said = linked(each, axes=shape[1] - 1)
+    return persons, tuple(said)
 
 
 def _successive(path: Path, frames: Iterable[int]) -> dict[int, int]:

@@ -33,7 +33,7 @@ def read_kinetics(path: Path) -> Take:
             bodies.append(body_of(path, where, pose.reshape(-1, 2), score, None))
         index = whole(path, f"{where}, frame_index", frame.get("frame_index", number + 1))
         add_frame(path, frames, index, bodies)
-    persons = over_time(path, frames)
+    persons, said = over_time(path, frames)
     return Take(
         id=path.stem,
         values=persons[..., :2],
@@ -41,4 +41,5 @@ def read_kinetics(path: Path) -> Take:
         score=persons[..., 2],
         label=str(content.get("label") or ""),
         skeletons=("openpose-18",),
+        said=said,
     )

@@ -70,7 +70,7 @@ def read_landmarks(path: Path) -> Take:
     if clock:
         timed, numbers = rate_and_places(path, numbers, kept.times[clock], _TIMES[clock])
         rate = rate or timed
-    persons = over_time(path, dict(zip(numbers, kept.frames.values(), strict=True)))
+    persons, said = over_time(path, dict(zip(numbers, kept.frames.values(), strict=True)))
     return Take(
         id=path.stem,
         values=persons[..., :-1],
@@ -79,6 +79,7 @@ def read_landmarks(path: Path) -> Take:
         joints=kept.names,
         frame_rate=rate,
         skeletons=() if kept.names else _SKELETONS,
+        said=said,
     )
 
 

@@ -50,7 +50,7 @@ def read_mmpose(path: Path) -> Take:
             bodies.append(body_of(path, where, joints, score, given.get("track_id")))
         index = whole(path, f"{where}, frame_id", frame.get("frame_id", number))
         add_frame(path, frames, index, bodies)
-    persons = over_time(path, frames)
+    persons, said = over_time(path, frames)
     names, bones = _joints(path, about)
     return Take(
         id=path.stem,
@@ -60,6 +60,7 @@ def read_mmpose(path: Path) -> Take:
         joints=names,
         bones=bones,
         frame_rate=rate_of(path, about),
+        said=said,
     )
 
 

@@ -43,7 +43,7 @@ def read_openpose(folder: Path) -> Iterator[Take]:
         DataError: where a file is broken, or the persons of a video have different numbers of joints.
     """
     for place, files in videos(folder).items():
-        bodies = over_time(place, {at: _openpose_frame(file) for at, file in files.items()})
+        bodies, said = over_time(place, {at: _openpose_frame(file) for at, file in files.items()})
         yield Take(
             id=place.stem,
             values=bodies[..., :-1],
@@ -51,6 +51,7 @@ def read_openpose(folder: Path) -> Iterator[Take]:
             score=bodies[..., -1],
             fields={"folder": files[min(files)].parent.name},
             skeletons=("openpose-25", "openpose-18", "hand-21"),
+            said=said,
         )
 
 
