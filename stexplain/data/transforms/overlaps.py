@@ -1,4 +1,4 @@
-"""Which clips are windows of one recording that overlap: they share frames, number by number."""
+"""Which clips are windows of one recording that overlap: they share frames, number by number or scaled one by one."""
 
 import numpy as np
 import pandas as pd
@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from stexplain.checking import warn_caller
 from stexplain.data.grouping import window_blocks
 from stexplain.data.store.prepared import Rows
+from stexplain.data.transforms.scaled_overlaps import scaled_pairs
 
 _FEWEST = 2
 """So many frames in a row are hardly alike by chance."""
@@ -18,8 +19,9 @@ def with_overlaps(table: pd.DataFrame, rows: Rows) -> pd.DataFrame:
     """The table of clips with ``group`` where some are overlapping windows of one recording, and nobody said so.
 
     Two clips overlap where one begins within the other and goes through the same frames from there on, number by
-    number. Frames that stand more than once in a clip, such as padding, say nothing. Clips that are alike as a whole
-    are no windows, and windows that were scaled one by one are not found.
+    number; or, where no two do, through the same curves up to an offset and a factor of each node and channel, as
+    windows do that were scaled one by one, see `scaled_pairs`. Frames that stand more than once in a clip, such as
+    padding, say nothing. Clips that are alike as a whole are no windows.
 
     Args:
         table: a row per clip; where its column ``group`` joins some, it stays as it is.
@@ -44,19 +46,22 @@ def with_overlaps(table: pd.DataFrame, rows: Rows) -> pd.DataFrame:
     """
     if "group" in table and not table["group"].astype(str).is_unique:
         return table
-    starts = _starts(rows)
-    if starts is None:
+    found, how = _shared(rows), "they share frames digit by digit"
+    if not found:
+        found = scaled_pairs(rows.x, rows.offset, rows.frames)
+        how = "they share frames up to an offset and a factor: they were scaled one by one"
+    if not found:
         return table
-    blocks, _ = window_blocks(starts, int(rows.frames.max()))
+    blocks, _ = window_blocks(_starts(rows, found), int(rows.frames.max()))
     warn_caller(
-        f"x: some of {len(blocks)} clips are windows that overlap, as they share frames digit by digit. What overlaps "
-        f"is one unit in intervals and tests, {len(np.unique(blocks))} in all. Or say it: fields={{'group': ...}}."
+        f"x: some of {len(blocks)} clips are windows that overlap, as {how}. What overlaps is one unit in intervals and "
+        f"tests, {len(np.unique(blocks))} in all. Or say it: fields={{'group': ...}}."
     )
     return table.assign(group=[f"block {block}" for block in blocks])
 
 
-def _starts(rows: Rows) -> NDArray[np.int64] | None:
-    """Where each clip begins on a line on which those that overlap lie so, and others apart; none where none do."""
+def _shared(rows: Rows) -> list[tuple[int, int, int]]:
+    """Pairs of clips that share frames, number by number, and how many frames after the first the second begins."""
     clip, place, key = _frames(rows)
     order = np.lexsort((place, clip, key))
     clip, place, key = clip[order], place[order], key[order]
@@ -64,16 +69,22 @@ def _starts(rows: Rows) -> NDArray[np.int64] | None:
     one, other = clip[:-1][alike], clip[1:][alike]
     shift = (place[:-1] - place[1:])[alike]
     pairs, counts = np.unique(np.stack([one, other, shift], 1)[shift != 0], axis=0, return_counts=True)
-    span = int(rows.frames.max())
-    found: dict[int, list[tuple[int, int]]] = {}
+    found = []
     for (a, b, by), count in zip(pairs.tolist(), counts.tolist(), strict=True):
         begin, end = max(0, by), min(int(rows.frames[a]), int(rows.frames[b]) + by)
         # Half: frames that stand twice in a clip are not compared.
         if count >= max(_FEWEST, (end - begin) / 2):
-            found.setdefault(a, []).append((b, by))
-            found.setdefault(b, []).append((a, -by))
-    if not found:
-        return None
+            found.append((a, b, by))
+    return found
+
+
+def _starts(rows: Rows, pairs: list[tuple[int, int, int]]) -> NDArray[np.int64]:
+    """Where each clip begins on a line on which those that overlap lie so, and others apart."""
+    span = int(rows.frames.max())
+    found: dict[int, list[tuple[int, int]]] = {}
+    for a, b, by in pairs:
+        found.setdefault(a, []).append((b, by))
+        found.setdefault(b, []).append((a, -by))
     starts, free = np.full(len(rows.frames), -1, np.int64), 0
     for first in range(len(starts)):
         if starts[first] >= 0:
