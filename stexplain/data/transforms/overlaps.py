@@ -54,8 +54,8 @@ def with_overlaps(table: pd.DataFrame, rows: Rows) -> pd.DataFrame:
         return table
     blocks, _ = window_blocks(_starts(rows, found), int(rows.frames.max()))
     warn_caller(
-        f"x: some of {len(blocks)} clips are windows that overlap, as {how}. What overlaps is one unit in intervals and "
-        f"tests, {len(np.unique(blocks))} in all. Or say it: fields={{'group': ...}}."
+        f"x: some of {len(blocks)} clips are windows that overlap, as {how}. What overlaps is one unit in intervals "
+        f"and tests, {len(np.unique(blocks))} in all. Or say it: fields={{'group': ...}}."
     )
     return table.assign(group=[f"block {block}" for block in blocks])
 
