@@ -203,8 +203,8 @@ class Clips:
 
     @property
     def _measured(self) -> Measured:
-        # A recipe that samples frames leaves no frame rate that all clips share.
-        return self.measured if self.recipe is None else replace(self.measured, frame_rate=None)
+        # A recipe that samples frames leaves no frame rate that all clips share; one that turns bodies, other axes.
+        return self.measured if self.recipe is None else replace(self.measured, frame_rate=None, up="")
 
     @property
     def planted(self) -> bool:

@@ -313,7 +313,9 @@ def _check_folder(folder: Path, card: DatasetCard) -> None:
 def _measured(store: Store, card: DatasetCard) -> Measured:
     """Units and frame rate, where the store or its card says them."""
     said = store.info.get("measured")
-    measured = Measured(tuple(said["units"]), said["frame_rate"], said["start"]) if said else UNMEASURED
+    measured = UNMEASURED
+    if said:
+        measured = Measured(tuple(said["units"]), said["frame_rate"], said["start"], up=said.get("up", ""))
     # The card is what its owner may complete or correct.
     rate = card.axes.frame_rate
     return measured if rate is None else replace(measured, frame_rate=rate)

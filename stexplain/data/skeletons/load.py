@@ -167,7 +167,11 @@ def load_skeletons(
     if table is None and not any(take.label for take in loaded.takes):
         warn_of_unread(path)
     # A rate that is given says nothing of the unit.
-    measured = _measured(loaded.takes) if frame_rate is None else replace(measured, units=_units(loaded.takes))
+    measured = (
+        _measured(loaded.takes)
+        if frame_rate is None
+        else replace(measured, units=_units(loaded.takes), up=_up(loaded.takes))
+    )
     with naming(path, same=True):
         return _clips(loaded, own, classes, recipe, measured)
 
@@ -263,7 +267,13 @@ def _measured(takes: Sequence[Take]) -> Measured:
             "their frames are not comparable. Bring them to one rate. Time is counted in frames."
         )
     same = len(rates) == 1 and all(take.frame_rate is not None for take in takes)
-    return Measured(_units(takes), frame_rate=rates.pop() if same else None)
+    return Measured(_units(takes), frame_rate=rates.pop() if same else None, up=_up(takes))
+
+
+def _up(takes: Sequence[Take]) -> str:
+    """The coordinate that points up, where all recordings say the same."""
+    (up, *others) = {take.up for take in takes}
+    return "" if others else up
 
 
 def _units(takes: Sequence[Take]) -> tuple[str, ...]:

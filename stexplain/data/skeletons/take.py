@@ -34,6 +34,7 @@ class Take:
         frame_rate: frames per second, where the file says it.
         skeletons: the skeletons that files of this format have; none: any.
         unit: of its positions, where the file says it; empty: it does not.
+        up: the coordinate that points up, such as ``"z"``, where the file says it; empty: it does not.
         said: which of its bodies could be others, as no track says who they are.
     """
 
@@ -48,6 +49,7 @@ class Take:
     frame_rate: float | None = None
     skeletons: tuple[str, ...] = ()
     unit: str = ""
+    up: str = ""
     said: tuple[LeftOut, ...] = ()
 
 

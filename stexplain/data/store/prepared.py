@@ -60,6 +60,7 @@ class _Measured(Form):
     units: list[str]
     frame_rate: float | None
     start: float
+    up: str = ""
 
 
 class _Info(Form):

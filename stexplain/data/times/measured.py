@@ -19,6 +19,7 @@ class Measured:
         frame_rate: frames per second; none: not said.
         start: seconds from the moment that counts as zero, such as an event, to the first frame.
         target: the unit of what is forecast of them, such as ``"mph"``; empty: not said.
+        up: the coordinate that points up, ``"x"``, ``"y"`` or ``"z"``, ``"-y"`` where y points down; empty: not said.
 
     Example:
         >>> Measured(("V",), frame_rate=250.0, start=-0.2).seconds(3).tolist()
@@ -29,12 +30,15 @@ class Measured:
     frame_rate: float | None = None
     start: float = 0.0
     target: str = ""
+    up: str = ""
 
     def __post_init__(self) -> None:
         if self.frame_rate is not None and not (np.ndim(self.frame_rate) == 0 and 0 < self.frame_rate < np.inf):
             raise InputError(f"frame_rate: got {self.frame_rate}; expected frames per second, above 0 and finite.")
         if not np.isfinite(self.start):
             raise InputError(f"start: got {self.start}; expected seconds, a finite number.")
+        if self.up and self.up.removeprefix("-") not in ("x", "y", "z"):
+            raise InputError(f"up: got {self.up!r}; expected x, y or z, or with a minus, such as -y of pixels.")
 
     def seconds(self, frames: int) -> NDArray[np.float64] | None:
         """The time of each frame, ``[frames]``, in seconds; none without a frame rate."""

@@ -120,7 +120,7 @@ def clip_of(
     else:
         places = _of_sample(_as_explained(x, e), tuple(np.shape(e.values)), sample, instance, axes or (0, 1))
         names = x.channels if isinstance(x, Sample | Batch) else ()
-        plane = plane_of(places[valid], names, drawn, axes)
+        plane = plane_of(places[valid], names, drawn, axes, x.measured.up if isinstance(x, Sample | Batch) else "")
         points = places[..., list(plane.axes)] * ([1.0, -1.0] if plane.turned else 1.0)
         turned, shown = plane.turned, plane.shown
     if bool(np.isinf(points[valid]).any()):

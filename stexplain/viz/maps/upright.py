@@ -35,7 +35,11 @@ class Plane(NamedTuple):
 
 
 def plane_of(
-    places: NDArray[np.float64], channels: Sequence[str], graph: "STGraph", axes: tuple[int, int] | None
+    places: NDArray[np.float64],
+    channels: Sequence[str],
+    graph: "STGraph",
+    axes: tuple[int, int] | None,
+    up: str = "",
 ) -> Plane:
     """The plane in which a clip is drawn: upright where it is certain what points up, else of the first two channels.
 
@@ -44,6 +48,7 @@ def plane_of(
         channels: their names, or none.
         graph: whose names of nodes and drawing positions say how high a node is.
         axes: as they are given; none: found.
+        up: the coordinate that points up, where the source says it, such as ``"z"``; empty: measured.
 
     Example:
         >>> from stexplain.graph import STGraph
@@ -55,11 +60,16 @@ def plane_of(
     if axes is not None:
         return Plane(axes, False, said(*axes, "up"))
     spatial = _spatial(channels, places.shape[-1])
-    up = up_axis(places[..., :spatial], graph.nodes, graph.positions)
-    if up is not None and up[0] == 2:
+    if up and "xyz".index(up[-1]) < spatial:
+        axis = "xyz".index(up[-1])
+        right = 0 if axis else 1
+        shown = said(right, axis, "down" if len(up) > 1 else "up")
+        return Plane((right, axis), len(up) > 1, "" if up == "y" else f"{shown[:-1]}, as the recording says.")
+    found = up_axis(places[..., :spatial], graph.nodes, graph.positions)
+    if found is not None and found[0] == 2:
         return Plane((0, 2), False, said(0, 2, "up"))
-    if up is not None:
-        return Plane((0, 1), up[1] < 0, "")
+    if found is not None:
+        return Plane((0, 1), found[1] < 0, "")
     turned = graph.positions is not None and _points_down(places[..., 1], graph.positions)
     others = f"{said(0, 1, 'down' if turned else 'up')} Pass axes= for others."
     return Plane((0, 1), turned, others if spatial > 2 else "")

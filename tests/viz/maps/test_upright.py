@@ -5,6 +5,7 @@ import pytest
 
 import stexplain as stx
 from stexplain.data import load_skeletons
+from stexplain.data.skeletons.prepare import prepare_skeletons
 from stexplain.viz import draw_skeleton, skeleton
 from tests.viz.drawing import records, words
 
@@ -56,6 +57,42 @@ def test_a_c3d_stands(tmp_path):
     y, said = heights(skeleton(explained(clip.graph or GRAPH, clip.x[None]), x=clip))
     assert stands(y)
     assert "Drawn:channel0totheright,channel2up." in said
+
+
+NAMELESS = stx.STGraph.from_edges(("M1", "M2", "M3", "M4"), [(0, 1), (1, 2), (1, 3)])
+"""Markers whose names say nothing of how high they are: measuring finds no axis."""
+
+
+def test_a_c3d_says_which_axis_points_up_also_in_a_store(tmp_path):
+    ezc3d = pytest.importorskip("ezc3d")
+    made = ezc3d.c3d()
+    made["parameters"]["POINT"]["RATE"]["value"] = [100.0]
+    made["parameters"]["POINT"]["LABELS"]["value"] = list(NAMELESS.nodes)
+    for name, axis in (("X_SCREEN", "+X"), ("Y_SCREEN", "+Z")):
+        made.add_parameter("POINT", name, [axis])
+    values = 1000 * walker()
+    made["data"]["points"] = np.concatenate([values.transpose(2, 1, 0), np.ones((1, *values.shape[1::-1]))])
+    (tmp_path / "raw").mkdir()
+    made.write(str(tmp_path / "raw" / "walk.c3d"))
+    prepare_skeletons(tmp_path / "raw", tmp_path / "store", graph=NAMELESS, labels={"walk": "walk"})
+    clips = stx.load_dataset(tmp_path / "store")
+    assert clips.measured.up == "z"
+    y, said = heights(skeleton(explained(NAMELESS, clips[0].x[None]), x=clips[0]))
+    assert stands(y)
+    assert "Drawn:channel0totheright,channel2up,astherecordingsays." in said
+
+
+@pytest.mark.parametrize("up", ["x", "y", "z", "-y", ""])
+def test_what_a_source_says_points_up_is_drawn_so(up):
+    order = {"x": [2, 0, 1], "z": [0, 1, 2]}.get(up, [0, 2, 1])
+    values = walker()[..., order] * np.where(up == "-y", -1, 1)
+    measured = stx.data.Measured(("m",) * 3, up=up)
+    clips = stx.Clips.from_arrays(values[None, None], graph=NAMELESS, channels=list("xyz"), measured=measured)
+    y, said = heights(skeleton(explained(NAMELESS, clips[0].x[None]), x=clips[0]))
+    assert stands(y)
+    assert ("astherecordingsays" in said) == (up in ("x", "z", "-y"))
+    with pytest.raises(stx.errors.InputError, match="up: got 'up'; expected x, y or z"):
+        stx.data.Measured(up="up")
 
 
 @pytest.mark.parametrize("up", ORDERS)

@@ -13,6 +13,8 @@ from stexplain.errors import DataError, InputError
 from stexplain.reading import read_text, readable, regular_file
 from stexplain.reading.child_process import arrays_in_child
 
+_SCREEN = {f"{sign}{axis}": f"{sign.strip('+')}{axis.lower()}" for sign in ("", "+", "-") for axis in "XYZ"}
+"""How a file says in Y_SCREEN which axis points up on a screen, as ours."""
 _NEEDS = "needs a package that is not installed: pip install stexplain[mocap]"
 
 
@@ -96,7 +98,7 @@ def _kinematics(
 
 
 def read_c3d(path: Path) -> Take:
-    """A C3D file: positions of its markers, in metres.
+    """A C3D file: positions of its markers, in metres. Y_SCREEN among its parameters says which axis points up.
 
     A marker with a negative residual was not seen, nor was one in the origin itself, as programs write where
     it is lost.
@@ -132,4 +134,5 @@ def read_c3d(path: Path) -> Take:
         joints=tuple(labels),
         frame_rate=stated_rate(path, rate),
         unit="m",
+        up=_SCREEN.get(str(found["up"]).strip().upper(), ""),
     )

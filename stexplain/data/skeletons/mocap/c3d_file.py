@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 
 def arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """``points`` ``[4, N, T]``, ``residuals`` ``[1, N, T]``, ``labels`` ``[N]``, ``unit`` and ``rate``."""
+    """``points`` ``[4, N, T]``, ``residuals`` ``[1, N, T]``, ``labels`` ``[N]``, ``unit``, ``rate`` and ``up``."""
     import ezc3d
 
     content: Any = ezc3d.c3d(str(path))
@@ -20,5 +20,7 @@ def arrays(path: Path) -> dict[str, NDArray[Any]]:
         "residuals": np.asarray(content["data"]["meta_points"]["residuals"], np.float64),
         "labels": np.array(labels, np.str_),
         "unit": np.array(str((about.get("UNITS", {}).get("value") or ["mm"])[0])),
+        # X_SCREEN and Y_SCREEN: the axes to the right and up on a screen that shows the room.
+        "up": np.array(str((about.get("Y_SCREEN", {}).get("value") or [""])[0])),
         "rate": np.array(float(about["RATE"]["value"][0])),
     }
