@@ -190,10 +190,18 @@ def suspected_codes(looked: NDArray[np.float64], nodes: Sequence[str], what: str
 
 
 def _codes(looked: NDArray[np.float64], nodes: Sequence[str], what: str) -> list[str]:
-    """A sentence where one number of `CODES` stands several times below all others, which are never below zero."""
+    """A sentence where numbers of `CODES` stand several times below all others, which are never below zero."""
     below = np.unique(looked[looked < 0])
-    if len(below) != 1 or not np.isclose(below[0], CODES, rtol=1e-6).any() or not (looked > 0).any():
+    known = 0 < len(below) <= len(CODES) and all(np.isclose(one, CODES, rtol=1e-6).any() for one in below)
+    if not known or not (looked > 0).any():
         return []
+    if len(below) > 1:
+        held = [repr(nodes[number]) for number in np.flatnonzero((looked < 0).any((0, 2))).tolist()]
+        codes = " and ".join(f"{one:.7g}" for one in below)
+        return [
+            f"{len(held)} of {len(nodes)} {what} hold {codes}, and nothing else is below zero ({', '.join(held[:5])}"
+            f"{', ...' if len(held) > 5 else ''}): where they stand for no observation, write NaN in their place"
+        ]
     return _said(looked, float(below[0]), nodes, what, "nothing else is below zero")
 
 

@@ -16,6 +16,7 @@ from stexplain.graph import STGraph
 from stexplain.graph.given.columns import COLUMNS, WEIGHTS, end_columns
 from stexplain.graph.notices import without_kernel_diagonal, without_loops
 from stexplain.reading.npy import load_npy, opened_npz
+from stexplain.reading.sparse_npz import PLACES, sparse_matrix
 
 Links = Literal["distances", "weights", "neighbours", "none"]
 """What a file of links says: how far (the near are strong), how strong, or only which; ``"none"``: not looked at."""
@@ -24,6 +25,13 @@ LINK_FILES = (
     "edges.csv", "W_*.csv",
 )  # fmt: skip
 """What files of links are called, in the order in which they are looked for."""
+_ELSEWHERE = {
+    ".gexf": "is a graph of Gephi: graph=stx.STGraph.from_networkx(networkx.read_gexf(path))",
+    ".graphml": "is a graph in XML: graph=stx.STGraph.from_networkx(networkx.read_graphml(path))",
+    ".mat": "is a file of MATLAB: graph=stx.STGraph.from_adjacency(scipy.io.loadmat(path)['name'], names)",
+    ".geojson": PLACES,
+}
+"""What is read by other libraries, and how."""
 _ASK = "Give links='distances' (the near are strong), links='weights' or links='neighbours'."
 
 
@@ -176,15 +184,20 @@ def _read(path: Path, names: tuple[str, ...]) -> tuple[pd.DataFrame | None, NDAr
     kind = path.suffix.lower()
     if not path.is_file():
         raise InputError(f"graph: there is no file {path}.")
+    if kind in _ELSEWHERE:
+        raise InputError(f"graph: {path} {_ELSEWHERE[kind]}.")
     if kind == ".pkl":
         known, matrix = dcrnn_pickle.read_adjacency(path)
         # Of a matrix alone rows are numbers, in the order of the values.
         order = None if known == [str(number) for number in range(len(known))] else known
         return None, _in_order(path, matrix, order, names)
     if kind in (".npy", ".npz"):
-        return None, _in_order(path, _array(path), None, names)
+        return None, _in_order(path, _array(path, len(names)), None, names)
     text = read_text_table(path, header=False)
     words, count = has_header(path), len(names)
+    if text.shape[1] == 1 and (apart := text.iloc[:, 0].str.split(expand=True)).shape == (count, count):
+        # As numpy writes a matrix: blanks between numbers.
+        words, text = False, apart.fillna("")
     if not words and count in (2, 3) and text.shape[1] == count and len(text) in (count, count + 1):
         raise InputError(
             f"{path}: of {count} nodes, a matrix and a table of links look alike. Name the columns (from,to,cost), or "
@@ -252,13 +265,15 @@ def _numbers(path: Path, cells: pd.DataFrame, before: int) -> NDArray[np.float64
     return np.asarray(numbers.to_numpy(np.float64))
 
 
-def _array(path: Path) -> NDArray[np.float64]:
+def _array(path: Path, nodes: int) -> NDArray[np.float64]:
     if path.suffix.lower() == ".npy":
         found = load_npy(path)
     else:
         with opened_npz(path) as arrays:
             shapes = {name: arrays.shape(name) for name in arrays.names}
             square = [name for name, shape in shapes.items() if len(shape) == 2 and shape[0] == shape[1]]
+            if "format" in shapes and "shape" in shapes:
+                return sparse_matrix(path, arrays, nodes)
             if len(square) != 1:
                 held = ", ".join(f"{name} {shape}" for name, shape in shapes.items()) or "nothing"
                 raise DataError(f"{path} holds {held}; expected one matrix, N x N.")

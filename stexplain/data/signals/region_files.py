@@ -14,6 +14,7 @@ from stexplain.checking.lost import is_masked
 from stexplain.checking.words import shown
 from stexplain.data.labelled import is_labelled, without_labels
 from stexplain.data.readers.number_table import has_header
+from stexplain.data.signals.exports.sessions import join_sessions
 from stexplain.data.skeletons import ts_file
 from stexplain.data.skeletons.labels import as_label
 from stexplain.errors import DataError, InputError
@@ -220,6 +221,7 @@ def _of_folder(folder: Path) -> list[Run]:
     twice = [run.id for run in runs if sum(other.id == run.id for other in runs) > 1]
     if twice:
         raise DataError(f"{folder}: two files are called {twice[0]!r}; expected different names.")
+    join_sessions(runs, folder)
     return runs
 
 

@@ -17,6 +17,7 @@ from stexplain.graph.coordinates import checked_points, of_columns
 from stexplain.graph.labels import IDS, is_table, own_names
 from stexplain.reading import given_path
 from stexplain.reading.decimals import with_points
+from stexplain.reading.sparse_npz import PLACES
 from stexplain.reading.table import read_csv, separator_of
 
 _HOUR, _NIGHT = pd.Timedelta(hours=1), 4
@@ -101,6 +102,8 @@ def with_locations(data: SensorData, locations: Any) -> SensorData:
 
 
 def _read_locations(path: Path) -> pd.DataFrame:
+    if path.suffix.lower() in (".geojson", ".json"):
+        raise InputError(f"locations: {path} {PLACES}.")
     """A CSV of places; ids stay as they are written, such as 007."""
     table = read_csv(path, dtype=str, keep_default_na=False, sep=separator_of(path), skipinitialspace=True)
     ids = [name for name in table.columns if str(name).strip().lower() in IDS]

@@ -217,10 +217,16 @@ def _refuse_long(path: Path, time: pd.DatetimeIndex, text: pd.DataFrame) -> None
         DataError: with the remedy.
     """
     times = time.value_counts().to_numpy()
+    anew = _anew(path, text) if len(times) and times[0] > 1 else ""
+    if "pd.to_timedelta(" in anew:
+        raise DataError(
+            f"{path}: each day stands up to {times[0]} times, as another column counts its parts; expected a row for "
+            f"each time. Write it anew: {anew}."
+        )
     if len(times) > 1 and times[0] > 1 and (times == times[0]).all():
         raise DataError(
             f"{path}: each time stands {times[0]} times, as where each sensor has a row for each; expected a column "
-            f"for each sensor. Write it anew: {_anew(path, text)}."
+            f"for each sensor. Write it anew: {anew}."
         )
 
 

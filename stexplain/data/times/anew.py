@@ -180,11 +180,30 @@ def _times(text: pd.DataFrame) -> tuple[str, list[str]]:
                 return _read(cells, f"t[{name!r}] + ' ' + {clock}"), [name, after]
             if str(after).lower() == "interval" and text[after].str.fullmatch(r"\d+").all():
                 return f"{said} + pd.to_timedelta(t[{after!r}].astype(int), unit='s')", [name, after]
+            if counted := _counted(str(after), text[after]):
+                return counted.format(said=said, after=f"t[{after!r}].astype(int)"), [name, after]
         ends = [name]
         if after is not None and _read(text[after], ""):
             ends.append(after)
         return said, ends
     return "", []
+
+
+def _counted(name: str, cells: "pd.Series[str]") -> str:
+    """What makes times of days and a column that counts half hours or hours of the day; empty where it is none."""
+    if not cells.str.fullmatch(r"\d{1,2}").all():
+        return ""
+    numbers, name = cells.astype(int), re.sub(r"[^a-z]", "", name.lower())
+    first, last = int(numbers.min()), int(numbers.max())
+    if name in ("settlementperiod", "sp") and first == 1 and last in (46, 48, 50):
+        # Great Britain's days have 46 or 50 of them where clocks change.
+        return (
+            "({said}.dt.tz_localize('Europe/London') + pd.to_timedelta(30 * ({after} - 1), unit='min'))"
+            ".dt.tz_convert('UTC')"
+        )
+    if name in ("hour", "hr") and (first, last) in ((0, 23), (1, 24)):
+        return f"{{said}} + pd.to_timedelta({{after}}{' - 1' * first}, unit='h')"
+    return ""
 
 
 def _varies(cells: "pd.Series[str]") -> bool:
