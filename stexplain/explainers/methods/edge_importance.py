@@ -28,6 +28,7 @@ from stexplain.explainers.methods.edge_weights import (
     weight_tensor,
 )
 from stexplain.explainers.model.adjacency.listing import Listing, Mixing, find_mixings
+from stexplain.explainers.model.adjacency.unfollowed.by_size import note_of
 from stexplain.explainers.model.caller import ModelCaller
 from stexplain.explainers.model.inspection import model_attribute
 from stexplain.explainers.model.model_input import ModelInput, Signals
@@ -255,6 +256,8 @@ class EdgeImportance(ModelCaller):
         blocks = [joined(mixing.name, [(count, each[mixing.name]) for count, each in parts]) for mixing in chosen]
         left = beside_operations(mixings, chosen=bool(self.of))
         notes = [f"Not explained: {'; '.join(left)}."] if left else []
+        if sized := [mixing.name for mixing in chosen if mixing.by_size]:
+            notes.append(note_of(sized, model_input.sizes["n"]))
         unused = [block.name for block in blocks if not len(block.source)]
         if unused:
             notes.append(f"The target does not depend on what is mixed by {', '.join(unused)}.")

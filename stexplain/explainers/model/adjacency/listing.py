@@ -20,6 +20,7 @@ from stexplain.explainers.model.adjacency.measured import Measured, measured_cal
 from stexplain.explainers.model.adjacency.names import Kind
 from stexplain.explainers.model.adjacency.own import OWN
 from stexplain.explainers.model.adjacency.roles import Index, MessageRoles, ProductRoles
+from stexplain.explainers.model.adjacency.unfollowed.by_size import basis_of, by_size_alone
 from stexplain.explainers.model.adjacency.unfollowed.find import find_unfollowed
 from stexplain.explainers.model.arguments.values import tensors_in
 from stexplain.explainers.model.caller import ModelCaller
@@ -58,6 +59,7 @@ class Mixing:
         calls: by where they run and their number there.
         ran: how often anything ran at the site, what mixes no nodes among it.
         why: the reason where it is not known what its axes are.
+        by_size: whether its ends are taken for nodes by their number alone.
     """
 
     name: str
@@ -71,6 +73,7 @@ class Mixing:
     calls: dict[Key, Call] = field(default_factory=dict)
     ran: int = 0
     why: str = ""
+    by_size: bool = False
 
     @property
     def edges(self) -> int:
@@ -121,13 +124,24 @@ def find_mixings(caller: ModelCaller, model_input: ModelInput) -> Listing:
         inferences += more
     calls, more = _with_global_frames(caller, model_input, calls)
     inferences += more
+    calls = [_unless_basis(call) for call in calls]
     mixings = _distinct(_by_site(calls, model_input.sizes["t"]))
+    doubtful = {calls[place].event.key for place in by_size_alone(calls)}
+    for mixing in mixings:
+        mixing.by_size = not doubtful.isdisjoint(mixing.calls)
     known = [call.roles for mixing in mixings for call in mixing.calls.values() if call.roles is not None]
     one_by_one = not all(_has_samples(roles) for roles in known)
     found, more = _unfollowed(caller, model_input, mixings)
     inferences += more
     mixings = _distinct(mixings + found)
     return Listing(mixings, one_by_one, bool(calls) and calls[0].plan.one_by_one and not one_by_one, inferences)
+
+
+def _unless_basis(call: Measured) -> Measured:
+    if not isinstance(call.event.form, Contraction) or not isinstance(call.roles, ProductRoles):
+        return call
+    why = basis_of(call.event.form, call.roles)
+    return replace(call, roles=None, why=why) if why else call
 
 
 def _unfollowed(caller: ModelCaller, model_input: ModelInput, mixings: list[Mixing]) -> tuple[list[Mixing], int]:

@@ -42,6 +42,7 @@ class ProductRoles:
         relations: the atoms that number relations or heads.
         sample: the atom of the samples; none: they have no axis.
         frame: the atom of the frames; none: they have no axis.
+        by_size: whether the axis of the source, and that of the target, is taken for the nodes by its size alone.
     """
 
     adjacency: int
@@ -52,6 +53,7 @@ class ProductRoles:
     relations: tuple[Index, ...]
     sample: Index | None
     frame: Index | None
+    by_size: tuple[bool, bool] = (False, False)
 
     def axes_of(self, labels: Sequence[int]) -> list[Index]:
         """The atoms of an operand, in order."""
@@ -178,11 +180,12 @@ def product_roles(
             if ends[0] is not None and ends[1] is not None:
                 (source, source_atoms), (target, target_atoms) = ends[0], ends[1]
                 sender, receiver = {**at_signals, source: source_atoms}, {**at_out, target: target_atoms}
-                found.append((adjacency, signals, sender, receiver, source, target))
-    if len({(signals, source, target) for _, signals, _, _, source, target in found}) != 1:
+                sized = (not _nodes(at_signals[source]), not _nodes(at_out[target]))
+                found.append((adjacency, signals, sender, receiver, source, target, sized))
+    if len({(signals, source, target) for _, signals, _, _, source, target, _ in found}) != 1:
         return "two operands could be the adjacency" if found else unclear
     # Several may hold weights of the same edges, as polynomials and attention do: their product is the adjacency.
-    adjacency, signals, at_signals, at_out, summed_label, added_label = found[0]
+    adjacency, signals, at_signals, at_out, summed_label, added_label, sized = found[0]
     atoms: dict[int, tuple[Atom, ...]] = {}
     for labels, operand in zip(form.labels, form.operands, strict=True):
         for label, size in zip(labels, operand.shape, strict=True):
@@ -193,7 +196,7 @@ def product_roles(
             if known is not None and any(atom.letter for atom in known):
                 atoms[label] = known
     sends, receives = _place(atoms, summed_label, "n"), _place(atoms, added_label, "n")
-    result = ProductRoles(adjacency, signals, atoms, sends, receives, (), None, None)
+    result = ProductRoles(adjacency, signals, atoms, sends, receives, (), None, None, sized)
     indices = result.axes_of(list(atoms))
     frames = [index for index in indices if result.letter(index) == "t"]
     # Where frames are summed over too, a message is sent at the frame of its source.
