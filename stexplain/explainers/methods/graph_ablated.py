@@ -16,9 +16,11 @@ from stexplain.explainers.explainer import Explainer, Maps
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.methods.as_explainer import as_explainer
 from stexplain.explainers.methods.naming import named
+from stexplain.explainers.model.adjacency.names import tensors_in
 from stexplain.explainers.model.caller import ScoreFn
 from stexplain.explainers.model.fixed_target import FixedTarget
 from stexplain.explainers.model.inspection import unwrapped
+from stexplain.explainers.model.layer_names import floating_tensors
 from stexplain.explainers.model.model_input import ModelInput
 from stexplain.nn.graph_convolution import ChebyshevConvolution, GraphConvolution, RelationConvolution
 
@@ -36,7 +38,8 @@ def graph_removed(model: nn.Module, *, adjacency: Sequence[str] = ()) -> Iterato
     Args:
         model: any whose adjacency can be found: one with graph convolutions of this package, or another together with
         adjacency: the names of its buffers, parameters or attributes that hold an adjacency ``[..., N, N]``, such as
-            ``["adjacency"]`` or ``["blocks.0.A"]``. A matrix that the forward pass computes has no such name.
+            ``["adjacency"]``, ``["blocks.0.A"]`` or, in a list, ``["supports[0]"]``. A matrix that the forward pass
+            computes has no such name.
 
     Yields:
         Nothing; the model is without its graph meanwhile.
@@ -135,7 +138,26 @@ class GraphAblated(Explainer):
             with_graph = fixed_target(self._forward(model_input, model_input.x.clone()))
         with graph_removed(self.model, adjacency=self.adjacency):
             maps = self.explainer._maps(model_input, fixed_target)
+        self._say_what_is_unused(model_input)
         return replace(maps, extra={**maps.extra, "score_with_graph": with_graph.scores})
+
+    def _say_what_is_unused(self, model_input: ModelInput) -> None:
+        """A note of each named matrix without whose edges the model returns the very same numbers."""
+        assert self.model is not None
+
+        def outputs() -> list[Tensor]:
+            return list(floating_tensors(self._forward(model_input, model_input.x.clone())).values())
+
+        with torch.no_grad():
+            whole = outputs() if self.adjacency else []
+            for name in self.adjacency:
+                with graph_removed(self.model, adjacency=[name]):
+                    without = outputs()
+                if len(whole) == len(without) and all(map(torch.equal, whole, without)):
+                    self._notes.append(
+                        f"Nothing is ablated by {name!r}: without its edges the model returns the very same numbers. "
+                        "Its forward pass does not use it, or uses a copy, or it holds no edges between two nodes."
+                    )
 
 
 def _self_loops(module: _Convolution) -> Tensor:
@@ -154,9 +176,14 @@ def _adjacency(model: nn.Module, name: str) -> Tensor:
         InputError: where there is none, or it is not a square matrix.
     """
     known = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+    for path, module in model.named_modules():
+        for attribute, held in vars(module).items():
+            # Parameters, buffers and submodules are in dictionaries of these names.
+            if not attribute.startswith("_"):
+                known |= dict(tensors_in(held, f"{path}.{attribute}".lstrip(".")))
     value: Any = known.get(name)
     if value is None:
-        # A plain attribute, which torch does not list.
+        # A plain attribute that torch does not list, nor is a tensor.
         value = model
         for part in name.split("."):
             value = getattr(value, part, None)

@@ -152,3 +152,28 @@ def test_wrong_use():
             pass
     with pytest.raises(InputError, match="calls no model"):
         GraphAblated(Motion())
+
+
+class Supports(nn.Module):
+    """Supports in a plain list, of float64, beside matrices that are not used, or hold no edge."""
+
+    def __init__(self):
+        super().__init__()
+        numbers = torch.Generator().manual_seed(0)
+        self.supports = [torch.rand(NODES, NODES, generator=numbers, dtype=torch.float64) for _ in range(2)]
+        self.unused = torch.rand(NODES, NODES, generator=numbers)
+        self.register_buffer("alone", torch.eye(NODES))
+
+    def forward(self, x):
+        for support in [*self.supports, self.alone]:
+            x = torch.einsum("uv,bmtuc->bmtvc", support.to(x), x)
+        return x.flatten(1).pow(2).mean(1, keepdim=True)
+
+
+@pytest.mark.parametrize(("names", "idle"), [(["supports[1]"], []), (["supports[0]", "unused", "alone"], [1, 2])])
+def test_a_matrix_that_changes_nothing_is_said(names, idle):
+    model, x = Supports(), signals(2, 1, 4, NODES, 3)
+    e = GraphAblated(InputGradient(model), adjacency=names)(x, target=Class(0))
+    assert [note.split(":")[0] for note in e.notes] == [f"Nothing is ablated by {names[place]!r}" for place in idle]
+    assert (e.score != e.extra["score_with_graph"]).all()
+    assert {support.dtype for support in model.supports} == {torch.float64}
