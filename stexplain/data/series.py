@@ -214,7 +214,7 @@ class WindowedSeries:
 
     @property
     def groups(self) -> NDArray[np.int64]:
-        """The block of time of each window, ``[n]``: windows of one block are not independent; see `window_blocks`."""
+        """The block of time of each window, ``[n]``, counted in this subset: not independent; see `window_blocks`."""
         return window_blocks(self.starts, self.window + self.horizon, self.time)[0]
 
     @property

@@ -112,7 +112,11 @@ def read_arrays(path: Path, axes: str | None, nodes: int | None) -> Iterator[Tak
             if gone := [name for name in rest if name not in further]:
                 warn_caller(f"{path}: of the arrays {', '.join(arrays.names)} are not used: {', '.join(gone)}.")
     else:
-        whole = "Recordings of several lengths, which numpy saves as objects, go to stx.Clips.from_arrays as a list."
+        whole = (
+            "Recordings of several lengths, which numpy saves as objects, go to stx.Clips.from_arrays as a list. Of a "
+            "dictionary, where you trust who wrote it: np.save('x.npy', np.load(path, allow_pickle=True).item()"
+            "['skel_body0'])."
+        )
         x = load_npy(path, mapped=True, remedy=whole)
     if x.dtype.kind not in "fiu":
         raise DataError(f"{path}: got values of type {x.dtype}; expected numbers.")
