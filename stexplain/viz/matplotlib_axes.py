@@ -14,6 +14,7 @@ from stexplain.viz.columns import expect
 from stexplain.viz.maps.bodies import circle_radii
 from stexplain.viz.maps.clip import LAG_NAMES, TIME_TITLES, clip_of, time_text
 from stexplain.viz.maps.timeline import pick_timeline
+from stexplain.viz.matplotlib_names import below, name_ticks
 from stexplain.viz.names import ordered
 from stexplain.viz.theme import DIVERGING, MUTED, SEQUENTIAL, magnitude
 
@@ -110,6 +111,9 @@ def draw_skeleton(
     ax.margins(0.12)
     ax.set_axis_off()
     ax.set_title(" – ".join(part for part in (clip.target, time_text(clip.time[frame], clip.unit)) if part))
+    if clip.shown:
+        # As the chart says it: of three channels two are drawn, and which points up is not always certain.
+        below(ax, clip.shown)
     return ax
 
 
@@ -160,7 +164,7 @@ def draw_timeline(
         drawn.T, aspect="auto", interpolation="nearest", cmap=PALETTES[scheme], vmin=domain[0], vmax=domain[1],
         extent=(times[0] - half, times[-1] + half, len(shown) - 0.5, -0.5),
     )  # fmt: skip
-    ax.set_yticks(range(len(shown)), shown)
+    name_ticks(ax.yaxis, shown)
     ax.set_xlabel(TIME_TITLES[unit])
     if unit in LAG_NAMES:
         ax.xaxis.set_major_formatter(lambda lag, _: f"{abs(lag):g}")

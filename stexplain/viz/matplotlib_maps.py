@@ -21,8 +21,12 @@ from stexplain.viz.maps.network import RINGS
 from stexplain.viz.maps.road_network import flattened, lags_of, signed_values
 from stexplain.viz.maps.top_nodes import ranked
 from stexplain.viz.matplotlib_axes import PALETTES, check_axes
-from stexplain.viz.names import ordered
+from stexplain.viz.matplotlib_names import entitle, name_ticks
+from stexplain.viz.names import ordered, shortened
 from stexplain.viz.theme import CATEGORIES, MUTED, magnitude
+
+_LETTERS = 24
+"""Of the name of a node at its place."""
 
 
 @checked
@@ -64,8 +68,8 @@ def draw_importance_map(
     # Behind cells without a value.
     ax.set_facecolor(MUTED + "59")
     ax.imshow(shade, aspect="auto", interpolation="nearest", cmap=PALETTES[scheme], vmin=domain[0], vmax=domain[1])
-    ax.set_xticks(range(table.shape[1]), list(table.columns), rotation=90)
-    ax.set_yticks(range(table.shape[0]), list(table.index))
+    name_ticks(ax.xaxis, list(table.columns))
+    name_ticks(ax.yaxis, list(table.index))
     return ax
 
 
@@ -110,7 +114,7 @@ def draw_top_nodes(
     ax.barh(at, value, color=CATEGORIES[0], height=0.72)
     known = np.isfinite(low) & np.isfinite(high)
     ax.hlines(at[known], low[known], high[known], color=MUTED, linewidth=2)
-    ax.set_yticks(at, list(table["node"]))
+    name_ticks(ax.yaxis, list(table["node"]))
     # The most important on top.
     ax.invert_yaxis()
     ax.set_xlabel(unit)
@@ -271,9 +275,9 @@ def draw_class_bodies(
         raise InputError(f"axes: got {len(every)}; expected one for each of the {len(table)} classes.")
     shade = shades(numbers("psi", table[list(graph.nodes)]), per_class)
     scale = magnitude([0.0, 1.0] if per_class else shade)
-    for ax, name, row in zip(every, table.index, shade, strict=False):
+    entitle(every[: len(table)], list(table.index))
+    for ax, row in zip(every, shade, strict=False):
         _graph(ax, graph, row, scale, np.asarray(graph.positions, np.float64), 0, {})
-        ax.set_title(name)
     for ax in every[len(table) :]:
         ax.set_axis_off()
     return axes
@@ -317,10 +321,11 @@ def _graph(
     )
     ringed = [graph.index(str(name)) for members in marked.values() for name in members]
     named = dict.fromkeys([*ringed, *(int(node) for node in order[::-1][:labels] if size[node] > 0)])
+    texts = shortened([graph.nodes[node] for node in named], _LETTERS)
     for node in named:
         ax.annotate(
-            graph.nodes[node], points[node], xytext=(0, 4 + (largest / np.pi) ** 0.5), textcoords="offset points",
-            fontsize=9, ha="center", va="bottom", zorder=4,
+            texts[graph.nodes[node]], points[node], xytext=(0, 4 + (largest / np.pi) ** 0.5),
+            textcoords="offset points", fontsize=9, ha="center", va="bottom", zorder=4,
         )  # fmt: skip
     ax.set_aspect("equal")
     ax.margins(0.12)

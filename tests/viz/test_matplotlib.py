@@ -30,6 +30,11 @@ def test_a_skeleton_has_the_numbers_of_its_frame(explanation, coordinates, ax):
     assert "throw – frame 10" in ax.get_title()
 
 
+def test_which_axes_are_drawn_is_said_below_as_in_the_chart(explanation, coordinates, ax):
+    draw_skeleton(explanation, ax, x=coordinates, frame=10, labels=0, axes=(1, 0))
+    assert [text.get_text().replace("\n", " ") for text in ax.texts] == ["Drawn: channel 1 to the right, channel 0 up."]
+
+
 def test_it_opens_at_the_frame_of_greatest_importance(explanation, coordinates, ax):
     values = explanation.values * 0.01
     values[0, 0, 7] = 5.0
@@ -69,7 +74,7 @@ def test_names_stand_on_the_outer_side_of_the_body(explanation, coordinates, ax)
     draw_skeleton(explanation, ax, x=coordinates, labels=5)
     middle = ax.collections[-1].get_offsets()[:, 0]
     assert ax.texts
-    for text in ax.texts:
+    for text in (one for one in ax.texts if one.get_text() in explanation.node_names):
         body = middle[:5] if len(middle) == 5 else middle
         assert (text.get_ha() == "right") == (text.xy[0] < np.mean(body))
 

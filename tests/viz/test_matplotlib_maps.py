@@ -1,5 +1,7 @@
 """Importance per class, ranked nodes, graphs and roads in axes of matplotlib: the numbers of the charts."""
 
+from itertools import pairwise
+
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -100,6 +102,28 @@ def test_there_is_a_body_for_each_class(psi, graph):
         draw_class_bodies(psi, STGraph(graph.nodes, graph.edges), axes)
     with pytest.raises(InputError, match=r"^axes\[1\]: got a float; expected an Axes"):
         draw_class_bodies(psi, graph, [axes[0, 0], 0.5])
+
+
+def test_long_names_lie_beside_each_other(graph):
+    figure = Figure(figsize=(6, 4))
+    axes = figure.subplots(2, 3)
+    classes = [f"put a pair of glasses on and take number {number} off again" for number in range(6)]
+    psi = pd.DataFrame(np.arange(30.0).reshape(6, 5) % 7, index=classes, columns=list(graph.nodes))
+    draw_class_bodies(psi, graph, axes)
+    figure.canvas.draw()
+    extents = [ax.title.get_window_extent() for ax in axes[0]]
+    assert all(one.x1 <= other.x0 for one, other in pairwise(extents))
+    assert len({ax.get_title() for ax in axes.ravel()}) == 6
+    names = [f"sensor at the corner of Main Street and {number}th Avenue" for number in range(60)]
+    wide = Figure(figsize=(6, 4)).add_subplot()
+    draw_importance_map(pd.DataFrame(np.eye(60), index=names, columns=names), wide)
+    wide.figure.canvas.draw()
+    for labels, side in ((wide.get_xticklabels(), "x"), (wide.get_yticklabels(), "y")):
+        ends = sorted((getattr(one, f"{side}0"), getattr(one, f"{side}1")) for one in (
+            label.get_window_extent() for label in labels
+        ))  # fmt: skip
+        assert len({label.get_text() for label in labels}) == len(labels) > 20
+        assert all(before[1] <= after[0] + 1 for before, after in pairwise(ends))
 
 
 def test_class_importance_draws_itself_into_axes_and_what_has_no_such_drawing_says_so(ax):

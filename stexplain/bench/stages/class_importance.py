@@ -29,6 +29,7 @@ from stexplain.metrics.contrastivity import contrastivity, contrastivity_detail
 from stexplain.metrics.importance import ClassImportance
 from stexplain.progress import tracked
 from stexplain.viz import class_bodies, importance_map
+from stexplain.viz.maps.class_bodies import MOST
 
 BATCH = 32
 """Clips explained at a time."""
@@ -151,9 +152,18 @@ class ClassImportanceStage(Stage[Options]):
         )
         if graph.positions is not None and len(graph) <= BODY:
             title = f"A body for each class, {run.label}"
-            bodies = partial(class_bodies, psi, graph, classes=shown, title=title)
-            caption = f"{what} Each class is scaled to its own maximum."
-            figures.add("bodies", title, caption, bodies(), narrow=bodies(columns=3, width=104, height=140))
+            # As many as one looks at together: of NTU RGB+D 120 all would be a picture of 5,900 pixels.
+            for first in range(0, len(shown), MOST):
+                page = shown[first : first + MOST]
+                part = f", classes {first + 1} to {first + len(page)} of {len(shown)}" if len(shown) > MOST else ""
+                bodies = partial(class_bodies, psi, graph, classes=page, title=f"{title}{part}")
+                figures.add(
+                    f"bodies-{first // MOST + 1}" if first else "bodies",
+                    f"{title}{part}",
+                    f"{what} Each class is scaled to its own maximum.",
+                    bodies(),
+                    narrow=bodies(columns=3, width=104, height=140),
+                )
         figures.add(
             "",
             f"{as_figure(run, 'importance_figure')}Importance of each node for each class, {run.label}",

@@ -31,6 +31,11 @@ from stexplain.viz.theme import (
 if TYPE_CHECKING:
     from stexplain.graph import STGraph
 
+MOST = 60
+"""Classes that are drawn where none are named: more are a picture that nobody sees whole."""
+_FEW = 24
+"""More classes than this stand in longer rows."""
+
 
 @checked
 def class_bodies(
@@ -39,7 +44,7 @@ def class_bodies(
     *,
     classes: Sequence[str] | None = None,
     per_class: bool = True,
-    columns: int = 4,
+    columns: int | None = None,
     width: int = 130,
     height: int = 170,
     title: str = "Most important nodes per class",
@@ -52,9 +57,9 @@ def class_bodies(
     Args:
         psi: one row per class (named by the index), one column per node; NaN where a class has no value.
         graph: with the nodes of `psi`, edges and drawing positions.
-        classes: the classes to draw, in order; by default all.
+        classes: the classes to draw, in order; by default all, of more than 60 the first 60, as the chart then says.
         per_class: scale each class on its own; else colours compare across classes.
-        columns: bodies in a row.
+        columns: bodies in a row; by default 4, of more than 24 classes 6.
         width: of a body's panel in pixels.
         height: of it.
         title: above the chart.
@@ -74,10 +79,14 @@ def class_bodies(
         'FacetChart'
     """
     psi = class_table(psi)
-    check_counts(columns=columns)
+    if columns is not None:
+        check_counts(columns=columns)
     if graph.positions is None:
         raise InputError("graph: it has no drawing positions. Give it some, or draw `importance_map`.")
     nodes, shown = list(psi.columns), ordered("class", list(psi.index), classes)
+    if classes is None:
+        shown = shown[:MOST]
+    columns = columns or (4 if len(shown) <= _FEW else 6)
     for name in nodes:
         if name not in graph.nodes:
             raise unknown("node", name, list(graph.nodes))
@@ -145,4 +154,6 @@ def class_bodies(
         lines = ["Orange contributes to the class, blue against it. Larger: by more."]
     if not np.isfinite(shade).all():
         lines.append("Grey: no value" + (", or the same value at every node." if per_class else "."))
+    if classes is None and len(psi) > MOST:
+        lines.append(f"The first {MOST} of {len(psi)} classes: name others, or fewer, by classes=.")
     return styled(chart, titled(title, *lines), of_each_class(psi.loc[shown, nodes]))

@@ -47,6 +47,20 @@ def test_across_classes_colours_compare(psi, graph):
     assert "5" in words(chart)  # the legend reaches the maximum
 
 
+def test_of_many_classes_rows_are_longer_and_what_is_left_out_is_said(graph):
+    def of(count, **options):
+        table = pd.DataFrame(np.ones((count, 5)) * np.arange(5.0), [f"c{at}" for at in range(count)], columns=NODES)
+        chart = class_bodies(table, graph, **options)
+        return chart.to_dict()["columns"], len(records(chart, "class", "shade")), words(chart)
+
+    assert of(24)[:2] == (4, 24)
+    assert of(25)[:2] == (6, 25)
+    columns, drawn, said = of(120)
+    assert (columns, drawn) == (6, 60)
+    assert "The first 60 of 120 classes: name others, or fewer, by classes=." in " ".join(said)
+    assert of(120, classes=[f"c{at}" for at in range(60, 120)], columns=5)[:2] == (5, 60)
+
+
 def test_what_does_not_fit_is_refused(psi, graph):
     with pytest.raises(InputError, match="no drawing positions"):
         class_bodies(psi, STGraph.from_edges(NODES, list(pairwise(NODES))))
