@@ -14,9 +14,6 @@ from stexplain.metrics.comparison.permutation import corrected_p_values, sign_fl
 
 LEVEL = 0.05
 """Significance level of corrected p values."""
-# A convention, fixed before any run; see `too_few` for why there is a limit.
-FEWEST = 10
-"""Of fewer explained events nothing is supported."""
 Outcome = Literal["supported", "inconclusive", "not supported"]
 
 
@@ -326,16 +323,3 @@ def of_all(better: Sequence[object], unsure: Sequence[object], worse: Sequence[o
     if worse:
         return "not supported"
     return "supported" if better and not unsure else "inconclusive"
-
-
-def too_few(text: str, judged: Outcome, events: int) -> tuple[str, Outcome]:
-    """A verdict on explained events; inconclusive where there are fewer than `FEWEST`.
-
-    Intervals of a handful of samples are too narrow, and of one sample there is none.
-    """
-    if events >= FEWEST:
-        return text, judged
-    return (
-        f"{text} Only {events} event{'s were' if events != 1 else ' was'} explained, too few to tell.",
-        "inconclusive",
-    )

@@ -2,7 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from stexplain.bench.claims import briefs, judge, of_all, too_few
+from stexplain.bench.claims import briefs, judge, of_all
+from stexplain.bench.shared.baseline_tests import too_few
 from stexplain.bench.stage import RunResults
 from stexplain.bench.stages.comparison import ComparisonStage
 from stexplain.bench.stages.faithfulness import FaithfulnessStage
@@ -260,3 +261,11 @@ def test_of_a_handful_of_events_nothing_is_supported():
     text, judged = too_few("It holds.", "supported", 1)
     assert judged == "inconclusive"
     assert text == "It holds. Only 1 event was explained, too few to tell."
+
+
+def test_a_clear_loss_on_a_handful_of_events_is_said():
+    tests = [{"against": "chance", "difference": 0.1, "p": 0.5}]
+    tests += [{"against": name, "difference": -0.4, "p": 0.125} for name in ("slowness", "the gradient")]
+    text, judged = too_few("It is not shown.", "inconclusive", 4, tests)
+    assert judged == "inconclusive"
+    assert text.endswith("too few to tell: on these events it is ahead of chance, behind slowness and the gradient.")

@@ -3,12 +3,16 @@
 import csv
 import re
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from stexplain.bench.html import count, folded, items, paragraph, percent, table, text
 from stexplain.bench.stage import RunResults
 from stexplain.reading.contents import is_there, readable
+
+_WRAPPED = 80
+"""So long is a line that ends because its file is no wider."""
 
 
 def tables(folder: Path, results: Mapping[str, Any], runs: Sequence[RunResults] = ()) -> str:
@@ -94,9 +98,27 @@ def data(results: Mapping[str, Any]) -> str:
             # Recordings of which a generated copy was used: how to get them is of use, but not what this run read.
             how = f"How to get the data{' (this run used synthetic data)' if dataset.get('planted') else ''}"
             # Cards mark names of files and commands as Markdown does.
-            instruction = re.sub(r"`([^`]+)`", r"<code>\1</code>", text(str(dataset["obtain"]).strip()))
+            instruction = re.sub(r"`([^`]+)`", r"<code>\1</code>", text(unwrapped(str(dataset["obtain"]).strip())))
             parts.append(f"<p class=keep>{how}: {instruction}</p>")
     return "".join(parts)
+
+
+def unwrapped(written: str) -> str:
+    r"""Text of a card without the ends of lines that only keep its file narrow: those of long lines within a paragraph.
+
+    Example:
+        >>> unwrapped("Ask for access on the site of the dataset, and download the archive of all\n recordings")
+        'Ask for access on the site of the dataset, and download the archive of all\n recordings'
+        >>> unwrapped("a " * 40 + "\nb\n\n- c\nd") == "a " * 40 + "b\n\n- c\nd"
+        True
+    """
+    joined = written.splitlines()[:1]
+    for before, line in pairwise(written.splitlines()):
+        if len(before) >= _WRAPPED and re.match(r"(?![-*] |\d+[.)] )\S", line):
+            joined[-1] = f"{joined[-1].rstrip()} {line}"
+        else:
+            joined.append(line)
+    return "\n".join(joined)
 
 
 def provenance(results: Mapping[str, Any], runs: Sequence[RunResults]) -> str:

@@ -16,10 +16,10 @@ from stexplain.bench.claims import (
     paired_test,
     relation,
     scope,
-    too_few,
 )
 from stexplain.bench.html import listed, rounded
 from stexplain.bench.stage import RunResults
+from stexplain.wording import counted
 
 RANDOM, GRADIENT = "Random", "InputGradient"
 PAPER = "STGGradCAM"
@@ -32,6 +32,9 @@ LOCALISES = (
 """How a method stands to what it is tested against: better, undecided, worse."""
 CHANCE = {RANDOM: "random attribution"}
 """What chance alone gives -> what it is called in a sentence."""
+# A convention, fixed before any run; see `too_few` for why there is a limit.
+FEWEST = 10
+"""Of fewer explained events nothing is supported."""
 
 
 class BaselineTests(NamedTuple):
@@ -164,9 +167,44 @@ def event_claims(
         ) -> tuple[str, Outcome]:
             relations, judged = relation(tests, signs, ways)
             text = f"{scope(len(results))}, {claim.format(method=method)} {relations} ({numbers}; {sizes(events)})."
-            return too_few(text, judged, min(events))
+            return too_few(text, judged, min(events), tests)
 
         yield Claim(tests, words, brief=Brief(short.format(method=method), f"{in_short} ({sizes(events)})"))
+
+
+def too_few(
+    text: str, judged: Outcome, events: int, tests: Sequence[PairedTest] = (), of: str = "these events"
+) -> tuple[str, Outcome]:
+    """A verdict on explained events; inconclusive where there are fewer than `FEWEST`.
+
+    Intervals of a handful of samples are too narrow, and of one sample there is none. What the numbers are is said all
+    the same: where something is far behind, a reader sees that before all else.
+
+    Args:
+        text: the sentence on what the tests say.
+        judged: what they say.
+        events: how many were explained.
+        tests: those of the claim, whose differences are said.
+        of: what the differences are of, in words.
+
+    Example:
+        >>> test = {"against": "chance", "difference": -0.4, "p": 0.25}
+        >>> too_few("It is not shown.", "inconclusive", 3, [test])[0]
+        'It is not shown. Only 3 events were explained, too few to tell: on these events it is behind chance.'
+        >>> too_few("It holds.", "supported", 1)
+        ('It holds. Only 1 event was explained, too few to tell.', 'inconclusive')
+    """
+    if events >= FEWEST:
+        return text, judged
+    parts = []
+    for way, words in ((1, "ahead of"), (-1, "behind"), (0, "level with")):
+        names = [test["against"] for test in tests if np.sign(test["difference"]) == way]
+        parts += [f"{words} {listed(names)}"] if names else []
+    shown = f": on {of} it is {', '.join(parts)}" if parts else ""
+    return (
+        f"{text} Only {counted(events, 'event was', 'events were')} explained, too few to tell{shown}.",
+        "inconclusive",
+    )
 
 
 def combined_tests(results: Sequence[Mapping[str, Any]], method: str) -> list[PairedTest]:
