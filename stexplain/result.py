@@ -11,6 +11,7 @@ from stexplain.checking.elsewhere import OF_RESULTS, missing
 from stexplain.errors import InputError
 from stexplain.files import atomic_write
 from stexplain.reading import given_path
+from stexplain.wording import counted
 
 TABLES = (".csv", ".parquet")
 CHARTS = (".html", ".png", ".svg", ".pdf")
@@ -41,7 +42,11 @@ class Result:
         if kind in charts and isinstance(self, Charted):
             drawn("save", self.plot(), path)
         elif kind in TABLES:
-            write_table(self.to_frame(), path)
+            table = self.to_frame()
+            if about := getattr(self, "made_by", None):
+                # pandas keeps it in a Parquet file's own metadata, and gives it back as attrs.
+                table.attrs = {"made_by": dict(about)}
+            write_table(table, path)
         else:
             raise InputError(f"path: got {path.name!r}; expected a name that ends in {', '.join((*TABLES, *charts))}.")
 
@@ -56,7 +61,7 @@ class Result:
     def _repr_html_(self) -> str:
         """What a notebook shows: what it is, and the first rows of its table."""
         table = self.to_frame()
-        more = f"<p>{len(table) - _ROWS} more rows</p>" if len(table) > _ROWS else ""
+        more = f"<p>{counted(len(table) - _ROWS, 'more row')}</p>" if len(table) > _ROWS else ""
         head = table.head(_ROWS).to_html(index=_named(table), border=0, float_format="{:.3g}".format, na_rep="")
         return f"<p>{escape(repr(self).strip('<>'))}</p>{head}{more}"
 

@@ -12,6 +12,7 @@ from stexplain.axes import check_shape
 from stexplain.checking import checked
 from stexplain.errors import InputError
 from stexplain.result import Charted, drawn
+from stexplain.wording import counted
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,8 @@ class EdgeExplanation(Charted):
         node_names: of all nodes, in their order.
         over_time: importance at each frame, by block; a block whose messages have no known frame is not there.
         notes: what there is to know about the result, a sentence each.
+        made_by: how it was made, by name, as of an `Explanation`; a ``.parquet`` file of its table keeps it in the
+            table's ``attrs``, a ``.csv`` file does not hold it.
 
     Raises:
         InputError: where lengths do not fit each other.
@@ -74,6 +77,7 @@ class EdgeExplanation(Charted):
     node_names: tuple[str, ...] = ()
     over_time: Mapping[str, EdgeFrames] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    made_by: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
         # The class is frozen: fields are filled in by object's own setter.
@@ -86,7 +90,10 @@ class EdgeExplanation(Charted):
         object.__setattr__(self, "node_names", names)
         for name in ("source", "target", "relation", "block"):
             if len(getattr(self, name)) != edges:
-                raise InputError(f"{name} has {len(getattr(self, name))} entries; expected {edges}, one per edge.")
+                raise InputError(
+                    f"{name} has {counted(len(getattr(self, name)), 'entry', 'entries')}; expected {edges}, one "
+                    "per edge."
+                )
         for name in ("ids", "score", "targets"):
             if (value := getattr(self, name)) is not None:
                 check_shape(name, np.shape(value), "b", b=samples)

@@ -282,7 +282,8 @@ class Explanation(Shown):
 
         Args:
             path: its ending says the format. ``.nc`` (netCDF), ``.zarr`` and ``.npz`` hold all of it, and `load` reads
-                them; ``.csv`` and ``.parquet`` hold the table `to_frame`.
+                them; ``.csv`` and ``.parquet`` hold the table `to_frame`. How it was made, `made_by`, is in all but
+                ``.csv``: of Parquet it is ``pandas.read_parquet(path).attrs["made_by"]``.
 
         Raises:
             InputError: where the ending is another.

@@ -59,7 +59,9 @@ def test_tables_are_the_table(tmp_path):
     np.testing.assert_allclose(table["value"], e.values[e.present], rtol=1e-6)
     if importlib.util.find_spec("pyarrow"):
         e.save(tmp_path / "e.parquet")
-        pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "e.parquet"), e.to_pandas())
+        back = pd.read_parquet(tmp_path / "e.parquet")
+        pd.testing.assert_frame_equal(back, e.to_pandas())
+        assert back.attrs.get("made_by", {}) == e.made_by
     else:
         with pytest.raises(InputError, match="pip install pyarrow"):
             e.save(tmp_path / "e.parquet")

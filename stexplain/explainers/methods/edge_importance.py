@@ -30,10 +30,12 @@ from stexplain.explainers.methods.edge_weights import (
 from stexplain.explainers.model.adjacency.listing import Listing, Mixing, find_mixings
 from stexplain.explainers.model.adjacency.unfollowed.by_size import note_of
 from stexplain.explainers.model.caller import ModelCaller
+from stexplain.explainers.model.describe import described
 from stexplain.explainers.model.inspection import model_attribute
 from stexplain.explainers.model.model_input import ModelInput, Signals
 from stexplain.explainers.model.options import CallOptions
 from stexplain.explainers.model.output_layout import with_output_layout
+from stexplain.explainers.results.made_by import made_by
 from stexplain.explainers.target import Target, TargetLike
 from stexplain.explainers.targets import as_target
 from stexplain.graph import Relations
@@ -124,6 +126,9 @@ class EdgeImportance(ModelCaller):
         self._listings: dict[Any, Listing] = {}
         self._beside: dict[Any, list[str]] = {}
         self.layout = None if pattern is None else Layout(pattern)
+
+    def __repr__(self) -> str:
+        return described(self)
 
     def __call__(
         self,
@@ -316,6 +321,7 @@ class EdgeImportance(ModelCaller):
                 if block.frames is not None and block.values is not None
             },
             notes=notes,
+            made_by=made_by(self),
         )
 
 

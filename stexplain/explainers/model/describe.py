@@ -50,7 +50,8 @@ def _parameters(kind: type) -> dict[str, Parameter]:
 
 def _same(value: Any, default: Any) -> bool:
     # Arrays have no single truth: one that was given differs from any default.
-    return value is default or (isinstance(value, str | int | float | tuple | list) and value == default)
+    nothing = default is None and isinstance(value, list) and not value
+    return nothing or value is default or (isinstance(value, str | int | float | tuple | list) and value == default)
 
 
 def _short(value: Any) -> str:

@@ -34,7 +34,7 @@ def save(explanation: "Explanation", path: Path) -> None:
 
     Args:
         explanation: all of it goes into ``.nc``, ``.zarr`` and ``.npz``; its table `to_frame` into ``.csv`` and
-            ``.parquet``.
+            ``.parquet``, which keeps how it was made as the table's ``attrs``.
         path: its ending says the format.
 
     Raises:
@@ -112,7 +112,10 @@ def _write_csv(explanation: "Explanation", path: Path) -> None:
 
 
 def _write_parquet(explanation: "Explanation", path: Path) -> None:
-    explanation.to_frame().to_parquet(path, index=False)
+    table = explanation.to_frame()
+    # pandas keeps it in the file's own metadata, and gives it back as attrs.
+    table.attrs = {"made_by": dict(explanation.made_by)} if explanation.made_by else {}
+    table.to_parquet(path, index=False)
 
 
 def _read_nc(path: Path) -> xarray.Dataset:

@@ -30,6 +30,8 @@ def test_equals_a_backward_pass_for_every_sample(padding, chunk):
     model, (x, valid) = with_importance(padding), padded()
     with EdgeImportance(model, chunk=chunk) as explain:
         e = explain(x, target=Class([1, 0, 3]), valid=valid)
+        assert e.made_by["explainer"] == repr(explain)
+        assert repr(explain).startswith("EdgeImportance(STGCN")
     weights = [block.spatial.importance for block in model.blocks]
     for row, number in enumerate([1, 0, 3]):
         score = model(x[row : row + 1], valid=valid[row : row + 1])[0, number]
@@ -249,7 +251,7 @@ def test_what_does_not_fit_is_named():
         EdgeImportance(AdaptiveGraph(), of="sending", edges=[1, 2, 3])
     with EdgeImportance(lively().double()) as explain, pytest.raises(InputError, match="does not depend on any"):
         explain(padded()[0], target=Custom(lambda output: torch.zeros(len(output))))
-    with pytest.raises(InputError, match="source has 1 entries; expected 2"):
+    with pytest.raises(InputError, match="source has 1 entry; expected 2"):
         EdgeExplanation(np.zeros((1, 2)), ("a",), ("b", "b"), ("0", "0"), ("x", "x"))
     with pytest.raises(InputError, match="sample: got 1; expected 0 to 0"):
         EdgeExplanation(np.zeros((1, 1)), ("a",), ("b",), ("0",), ("x",)).edges(1)

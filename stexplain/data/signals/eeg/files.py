@@ -31,7 +31,7 @@ _OF_MAT = (
 )
 _HINT = (
     " MNE's own files are called so: rename them. Of an array [trials, channels, samples] in volts (microvolts times "
-    "1e-6) make epochs: mne.EpochsArray(array, mne.create_info(names, rate, 'eeg').set_montage('standard_1020'))."
+    "1e-6) make epochs: mne.EpochsArray(array, mne.create_info(names, rate, 'eeg').set_montage('colin27_1020'))."
 )
 _SMALL, _RATIO = 64 << 20, 200
 """What a packed file may unpack to: so many bytes, or so many times its size."""
