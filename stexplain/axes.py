@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from einops import EinopsError, parse_shape, rearrange
 
 from stexplain.errors import InputError
+from stexplain.wording import counted
 
 if TYPE_CHECKING:
     import torch
@@ -108,7 +109,7 @@ class Layout:
         # One group per dimension of the tensor: a pair of parentheses, or a letter alone.
         groups = self.groups
         if len(groups) != len(shape):
-            raise self._misfit(shape, known, f"got {len(shape)} dimensions; expected {len(groups)}")
+            raise self._misfit(shape, known, f"got {counted(len(shape), 'dimension')}; expected {len(groups)}")
         sizes: dict[str, int] = {}
         for letters, size in zip(groups, shape, strict=True):
             group = "1" if not letters else letters[0] if len(letters) == 1 else f"({' '.join(letters)})"
@@ -203,7 +204,9 @@ def check_shape(name: str, shape: "tuple[int, ...]", pattern: str, **known: int)
     letters = pattern.split()
     expected = "[" + ", ".join(f"{key}={known[key]}" if key in known else key for key in letters) + "]"
     if len(shape) != len(letters):
-        raise InputError(f"{name} has shape {tuple(shape)}; expected {expected}: got {len(shape)} dimensions.")
+        raise InputError(
+            f"{name} has shape {tuple(shape)}; expected {expected}: got {counted(len(shape), 'dimension')}."
+        )
     sizes = dict(zip(letters, (int(size) for size in shape), strict=True))
     for key, size in known.items():
         if key in sizes and sizes[key] != size:

@@ -5,6 +5,7 @@ from importlib import import_module
 from typing import NoReturn
 
 from stexplain.errors import suggest
+from stexplain.wording import an
 
 METHODS: Mapping[str, str] = {
     "saliency": "'InputGradient'",
@@ -233,8 +234,7 @@ def no_attribute(owner: type, name: str, elsewhere: Mapping[str, str]) -> Attrib
         >>> no_attribute(str, "size", {"size": "len(text) is it"}).args[0]
         "a str has no 'size': len(text) is it."
     """
-    article = "an" if owner.__name__[0] in "AEIOU" else "a"
-    start = f"{article} {owner.__name__} has no {name!r}"
+    start = f"{an(owner.__name__)} has no {name!r}"
     if name in elsewhere:
         return AttributeError(f"{start}: {elsewhere[name]}.")
     fields = getattr(owner, "__annotations__", {})

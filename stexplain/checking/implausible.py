@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stexplain.wording import agree
+
 FARTHEST = 1e6
 """A coordinate beyond this is no place of a body, whether in metres, millimetres or pixels."""
 CODES = (-1, -9, -99, -999, -9999, -99999, -9.9, -99.9, -999.9, -99.99, -999.99)
@@ -64,7 +66,7 @@ def implausible_sensors(
         1 of 4 sensors repeats another ('d' as 'a')
         >>> values[3:5, 0] = -999
         >>> implausible_sensors(values, ["a", "b", "c", "d"])[0].partition(" (")[0]
-        '1 of 4 sensors hold -999, and nothing else is below zero'
+        '1 of 4 sensors holds -999, and nothing else is below zero'
     """
     stored = np.asarray(values[:: max(1, len(values) // FRAMES)])
     looked = stored.astype(np.float64)
@@ -90,14 +92,24 @@ def implausible_sensors(
     sums, means = ([repr(nodes[number]) for number in found] for found in _of_the_others(looked))
     kinds = (
         (
-            "hold infinite values, of which no window can be taken: leave out what is missing",
+            agree(int(infinite.any((0, 2)).sum()), "holds", "hold")
+            + " infinite values, of which no window can be taken: leave out what is missing",
             [repr(nodes[number]) for number in np.flatnonzero(infinite.any((0, 2))).tolist()],
         ),
-        ("was never observed", [repr(nodes[number]) for number in np.flatnonzero(silent).tolist()]),
-        ("never changes", [repr(nodes[number]) for number in np.flatnonzero(still).tolist()]),
-        ("repeats another", twins),
-        ("is the sum of the others: leave it out where it is a total, and no place", sums),
-        ("is the mean of the others: leave it out where it is no place", means),
+        (
+            f"{agree(int(silent.sum()), 'was', 'were')} never observed",
+            [repr(nodes[number]) for number in np.flatnonzero(silent).tolist()],
+        ),
+        (
+            f"never {agree(int(still.sum()), 'changes', 'change')}",
+            [repr(nodes[number]) for number in np.flatnonzero(still).tolist()],
+        ),
+        (f"{agree(len(twins), 'repeats', 'repeat')} another", twins),
+        (
+            f"{agree(len(sums), 'is', 'are')} the sum of the others: leave it out where it is a total, and no place",
+            sums,
+        ),
+        (f"{agree(len(means), 'is', 'are')} the mean of the others: leave it out where it is no place", means),
     )
     return (
         suspected_codes(looked, nodes, what)
@@ -229,6 +241,7 @@ def _said(looked: NDArray[np.float64], code: float, nodes: Sequence[str], what: 
     with np.errstate(over="ignore"):
         name = short if np.float32(float(short)) == np.float32(code) else str(np.float32(code))
     return [
-        f"{len(held)} of {len(nodes)} {what} hold {name}, and {rest} ({some}): where it stands for no observation, "
+        f"{len(held)} of {len(nodes)} {what} {agree(len(held), 'holds', 'hold')} {name}, and {rest} ({some}): "
+        "where it stands for no observation, "
         f"give missing={name}"
     ]

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from stexplain.errors import InputError
+from stexplain.wording import an
 
 T = TypeVar("T", bound=Callable[..., Any])
 
@@ -116,6 +117,6 @@ def _remedy(value: Any, observed: bool) -> str:
     kind, library = type(value).__name__, type(value).__module__.partition(".")[0]
     convert = f"{'.collect()' * (kind == 'LazyFrame')}.to_pandas()"
     return (
-        f"got a {kind} of {library}; expected one of pandas, whose rows have names. Use {convert} of it, and "
+        f"got {an(kind)} of {library}; expected one of pandas, whose rows have names. Use {convert} of it, and "
         ".set_index(...) where a column names the rows or says their times."
     )

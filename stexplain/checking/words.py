@@ -12,6 +12,7 @@ from typing import Any
 
 from stexplain.checking.hints import Check, Later, Names, evaluated, is_list, is_of_arrays, predicate
 from stexplain.errors import InputError
+from stexplain.wording import an
 
 _NO_NAMES: Names = {}
 LETTERS = 80
@@ -98,24 +99,24 @@ def shown(value: Any) -> str:
     name = type(value).__name__
     shape = getattr(value, "shape", None)
     if isinstance(shape, tuple) and hasattr(value, "dtype") and shape:
-        return f"{_an('array' if name == 'ndarray' else name)} of shape {tuple(shape)} and type {value.dtype}"
+        return f"{an('array' if name == 'ndarray' else name)} of shape {tuple(shape)} and type {value.dtype}"
     if value is None or isinstance(value, bool | float | complex | str | bytes):
         text = repr(value)
         return text if len(text) <= LETTERS else f"{text[:LETTERS]}... ({len(text)} letters)"
     if isinstance(value, int):
         return repr(value) if abs(value) < 10**30 else "an integer of more than 30 digits"
     if isinstance(value, list | tuple | set | frozenset | dict | range):
-        noun = f"{_an(name)} of {len(value)} entr{'y' if len(value) == 1 else 'ies'}"
+        noun = f"{an(name)} of {len(value)} entr{'y' if len(value) == 1 else 'ies'}"
         simple = all(one is None or isinstance(one, int | float | str) for one in list(value)[:20])
         text = repr(value) if simple and not isinstance(value, dict) and len(value) <= 20 else ""
         return text if 0 < len(text) <= LETTERS else noun
     if isinstance(value, collections.abc.Iterator):
-        return f"{_an(name)}, which is used up once read"
+        return f"{an(name)}, which is used up once read"
     if inspect.isroutine(value):
         return f"the function {getattr(value, '__name__', '')}".rstrip()
     if isinstance(shape, tuple) and hasattr(value, "dtype"):
         return repr(value)[:LETTERS]
-    return _an(name)
+    return an(name)
 
 
 def refuse_control(what: str, text: str) -> None:
@@ -161,7 +162,7 @@ def words(hint: Any, names: Names = _NO_NAMES) -> str:
         return _of_generic(origin, inner, names)
     if hint in _PLAIN:
         return _PLAIN[hint]
-    return _an(hint.__name__ if inspect.isclass(hint) or isinstance(hint, Later) else str(hint))
+    return an(hint.__name__ if inspect.isclass(hint) or isinstance(hint, Later) else str(hint))
 
 
 _PLAIN: dict[Any, str] = {
@@ -182,7 +183,7 @@ def _of_generic(origin: Any, inner: tuple[Any, ...], names: Names) -> str:
     if issubclass(origin, collections.abc.Iterable) and inner:
         noun = "a set" if issubclass(origin, collections.abc.Set) else "a list"
         return noun if inner[0] is Any else f"{noun} of {words(inner[0], names)}"
-    return _an(origin.__name__)
+    return an(origin.__name__)
 
 
 def parts_of(hint: Any, names: Names) -> list[Any]:
@@ -213,8 +214,3 @@ def _alternatives(parts: list[Any], names: Names) -> str:
     texts = list(dict.fromkeys(texts))
     none = ", or None" if any(one in (None, types.NoneType) for one in parts) else ""
     return (texts[0] if len(texts) == 1 else ", ".join(texts[:-1]) + f" or {texts[-1]}") + none
-
-
-def _an(noun: str) -> str:
-    # S, as a letter, is spoken with a vowel: an STGraph.
-    return f"{'an' if noun[:1].lower() in 'aeiou' or noun.startswith('ST') else 'a'} {noun}"

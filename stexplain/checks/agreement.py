@@ -18,6 +18,7 @@ from stexplain.explainers.methods.graph_ablated import GraphAblated
 from stexplain.explainers.model.caller import ModelCaller
 from stexplain.explainers.target import Target
 from stexplain.explainers.targets import Class
+from stexplain.wording import counted
 
 # Below this share of its summands a value is their rounding in float32.
 _ROUNDING = 1e-3
@@ -41,7 +42,11 @@ def target_and_score(subject: Subject) -> Check:
         size = np.maximum(np.abs(scores), 1e-3 * max(np.abs(scores).max(), 1e-30))
         # A score that is not a number differs.
         worst = max(worst, float(np.nan_to_num(np.abs(scores - explanation.score) / size, nan=np.inf).max()))
-    why = f"{wrong} samples have another class as their target than the one explained" if wrong else ""
+    why = (
+        f"{counted(wrong, 'sample has', 'samples have')} another class as their target than the one explained"
+        if wrong
+        else ""
+    )
     return Check.of(name, 1.0 if wrong else worst, subject.limits.tolerance, why)
 
 

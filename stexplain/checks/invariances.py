@@ -25,6 +25,7 @@ from stexplain.explainers.methods.perturbation.shapley import ShapleyValueSampli
 from stexplain.explainers.model.arguments.signature import forward_takes
 from stexplain.explainers.model.perturb import PerturbedInputs, with_baseline
 from stexplain.explainers.rebind import in_chunks, renumbered
+from stexplain.wording import an
 
 # How many frames are appended: no multiple of the usual strides 2 and 4.
 _PADDING = 5
@@ -75,7 +76,7 @@ def node_permutation(subject: Subject) -> Check:
     other = subject.permuted(order) if subject.permuted is not None else renumbered(subject.model, order)
     if other is None:
         return Check.not_applicable(
-            name, f"how to permute the nodes of a {type(subject.model).__name__} is unknown: give `permuted`"
+            name, f"how to permute the nodes of {an(type(subject.model).__name__)} is unknown: give `permuted`"
         )
     observed = None if batch.observed is None else batch.observed[..., order]
     history = None if batch.history is None else batch.history.permuted(order)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from stexplain.errors import InputError
 from stexplain.explainers.explanation import Explanation
+from stexplain.wording import an
 
 # Learned from the data as weights are, though they are buffers and no parameters.
 _STATISTICS = ("running_mean", "running_var")
@@ -91,7 +92,7 @@ def copied(model: nn.Module) -> nn.Module:
     # Whatever a part of the model raises: it may hold an open file, a lock, or a tensor with a graph of gradients.
     except Exception as error:
         raise InputError(
-            f"model: a {type(model).__name__} cannot be copied, so its weights cannot be shuffled: {error}. "
+            f"model: {an(type(model).__name__)} cannot be copied, so its weights cannot be shuffled: {error}. "
             "Expected one that "
             "copy.deepcopy takes: detach tensors that it keeps, and leave out files and locks."
         ) from error

@@ -27,6 +27,7 @@ from stexplain.explainers.model.running.state import ModelWrittenInto
 from stexplain.explainers.target import TargetLike
 from stexplain.explainers.targets import Predicted
 from stexplain.result import Charted
+from stexplain.wording import an
 
 _ABOUT = "It checks the software, not whether an explanation is right: that is stexplain.trust's question."
 _WORDS = {True: "passed", False: "failed", None: "not applicable"}
@@ -257,7 +258,7 @@ def selftest(
     own = explainer if make is None else make(model)
     if not isinstance(own, Explainer):
         raise InputError(
-            f"explainer: got a {type(own).__name__}; expected an Explainer, its class or name, or a callable that "
+            f"explainer: got {an(type(own).__name__)}; expected an Explainer, its class or name, or a callable that "
             "makes one."
         )
     # A baseline explainer may have no model; it fits any.

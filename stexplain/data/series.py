@@ -20,6 +20,7 @@ from stexplain.data.splits import chronological_masks, train_share
 from stexplain.data.windows import WindowBatch, measured_windows
 from stexplain.errors import InputError
 from stexplain.graph import STGraph
+from stexplain.wording import counted
 
 CALENDAR = ("time of day", "day of week")
 """The channels that `WindowedSeries.with_calendar` adds: a share of the day in [0, 1), and Monday = 0 to Sunday = 6."""
@@ -150,7 +151,8 @@ class WindowedSeries:
 
     def __repr__(self) -> str:
         return (
-            f"WindowedSeries({len(self)} windows of {self.window} + {self.horizon} frames, {self.nodes} nodes, "
+            f"WindowedSeries({counted(len(self), 'window')} of {self.window} + {self.horizon} frames, "
+            f"{counted(self.nodes, 'node')}, "
             f"{', '.join(self.channels)}{f'; in {self.unit}' if self.unit else ''})"
         )
 

@@ -17,6 +17,7 @@ from stexplain.data.times.even import even_times
 from stexplain.data.times.measured import Measured
 from stexplain.errors import InputError
 from stexplain.graph import STGraph
+from stexplain.wording import agree
 
 UNNAMED = "value"
 """The name of a channel that nobody named."""
@@ -203,9 +204,11 @@ def _warn_of_lost_digits(values: Any, channels: tuple[str, ...]) -> None:
     # Less than 1e-12 of a value is rounding of whoever computed it.
     few = (lost > _LOST * spread) & (spread > 1e-12 * largest) & np.isfinite(lost)
     if few.any():
+        nodes = int(few.any(1).sum())
         node, channel = (int(place) for place in np.argwhere(few)[0])
         warn_caller(
-            f"values: {int(few.any(1).sum())} of {len(few)} nodes vary too little beside their size for float32, such "
+            f"values: {nodes} of {len(few)} nodes "
+            f"{agree(nodes, 'varies too little beside its', 'vary too little beside their')} size for float32, such "
             f"as node {node}, {channels[channel]!r}: by {spread[node, channel]:.2g} about "
             f"{np.nanmean(some[:, node, channel]):.6g}. Subtract a mean first: values - values.mean(axis=0)."
         )

@@ -9,6 +9,7 @@ from stexplain.engine.on_ray import run_on_ray
 from stexplain.engine.writer import writer_of
 from stexplain.errors import DataError, InputError, unknown
 from stexplain.system import cores
+from stexplain.wording import agree
 
 Engine = Literal["local", "ray"]
 """Processes of this machine, or the machines of a Ray cluster."""
@@ -86,4 +87,7 @@ def run_parts(
         number = min(workers or cores(), len(missing))
         run_in_processes(module, folder, missing, number, lambda: done(count - len(left())))
     if unfinished := left():
-        raise DataError(f"{len(unfinished)} of {count} parts were not written. Run the same again to resume.")
+        raise DataError(
+            f"{len(unfinished)} of {count} parts {agree(len(unfinished), 'was', 'were')} not written. Run the "
+            "same again to resume."
+        )

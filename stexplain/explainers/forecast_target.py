@@ -14,6 +14,7 @@ from stexplain.errors import InputError
 from stexplain.explainers.outputs.model_output import ModelOutput
 from stexplain.explainers.target import UNKNOWN, OutputInfo, Scores, Target, class_scores, one_or_several
 from stexplain.graph.checks import node_index
+from stexplain.wording import an
 
 
 @checked_kept
@@ -88,7 +89,7 @@ class Forecast(Target):
         steps = isinstance(raw, list) or any(step > 1 for step in self.horizon or ())
         if len(raw) > 1 and len(shapes) == 1 and all(isinstance(one, Tensor) for one in raw) and steps:
             raise InputError(
-                f"the model returned a {type(raw).__name__} of {len(raw)} tensors of shape {shapes.pop()}, of which "
+                f"the model returned {an(type(raw).__name__)} of {len(raw)} tensors of shape {shapes.pop()}, of which "
                 "the first would be read. Give the explainer the one that is meant, such as output=1 for the second, "
                 "and no horizon."
             )

@@ -15,6 +15,7 @@ from stexplain.checking import checked
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.outputs.model_output import ModelOutput
 from stexplain.explainers.outputs.probabilities import notes_of_probabilities
+from stexplain.wording import an
 
 
 @checked
@@ -209,7 +210,9 @@ def one_or_several(name: str, given: Any, kind: Any) -> Any:
         # bool is a subclass of int, and no index.
         if isinstance(value, bool) or not isinstance(value, kind):
             expected = "a number, counted from 1," if kind is int else "a name or an index,"
-            raise InputError(f"{name}: got {value!r}, a {type(value).__name__}; expected {expected} or a list of them.")
+            raise InputError(
+                f"{name}: got {value!r}, {an(type(value).__name__)}; expected {expected} or a list of them."
+            )
     return values if several else values[0]
 
 

@@ -21,6 +21,7 @@ from stexplain.graph.notices import (
     warn_of_unused,
 )
 from stexplain.graph.skeletons.skeleton import skeleton_named
+from stexplain.wording import an
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -291,7 +292,7 @@ class GraphConstructors(MatrixConstructors, LibraryConstructors):
             STGraph(4 nodes, 3 edges, undirected)
         """
         if not all(hasattr(graph, name) for name in ("is_directed", "nodes", "edges", "graph")):
-            raise InputError(f"graph: got a {type(graph).__name__}; expected a networkx Graph or DiGraph.")
+            raise InputError(f"graph: got {an(type(graph).__name__)}; expected a networkx Graph or DiGraph.")
         # Edges by index, not by name: networkx nodes may be any object, and two may have one text.
         index = {node: place for place, node in enumerate(graph.nodes)}
         edges = list(graph.edges(data=weight, default=1.0))

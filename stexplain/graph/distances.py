@@ -11,6 +11,7 @@ from stexplain.graph.edge_lists import ROUNDING, EdgeList, as_scipy, labelled_ma
 from stexplain.graph.given.columns import COLUMNS, end_columns, lists_pairs, refuse_lost_row
 from stexplain.graph.given.doubts import refuse_zeros, warn_of_large
 from stexplain.graph.labels import checked_ends, is_table, refuse_twice
+from stexplain.wording import an
 
 _NAMED = " Where they are names: source=, target=, distance=."
 _LIST = "A list of pairs is given as a pandas table: source, target, distance."
@@ -116,7 +117,7 @@ def _pairs_of(distances: Any, source: str | None, target: str | None, distance: 
         if source or target or distance or _is_list_of_pairs(distances):
             return _of_table(distances, source, target, distance)
     elif source or target or distance:
-        raise InputError(f"distances: got a {type(distances).__name__}; expected a table, as columns are named.")
+        raise InputError(f"distances: got {an(type(distances).__name__)}; expected a table, as columns are named.")
     distances = as_scipy(distances)
     if sp.issparse(distances):
         given: Any = distances
@@ -143,7 +144,7 @@ def _pairs_of(distances: Any, source: str | None, target: str | None, distance: 
         return Pairs(None, int(entries.shape[0]), row, col, np.concatenate([entries.data[found], np.zeros(len(own))]))
     if getattr(getattr(distances, "index", None), "nlevels", 1) > 1 and getattr(distances, "ndim", 0) == 1:
         raise InputError(
-            f"distances: got a {type(distances).__name__} whose index has the names of both ends; expected columns. "
+            f"distances: got {an(type(distances).__name__)} whose index has the names of both ends; expected columns. "
             "Give distances.reset_index()."
         )
     names, values = labelled_matrix(distances, "distances", np.inf)
@@ -151,7 +152,8 @@ def _pairs_of(distances: Any, source: str | None, target: str | None, distance: 
         matrix = np.array(values, dtype=np.float64)
     except (TypeError, ValueError):
         raise InputError(
-            f"distances: got a {type(distances).__name__} without numbers; expected a matrix [N, N], dense or sparse, "
+            f"distances: got {an(type(distances).__name__)} without numbers; expected a matrix [N, N], dense or "
+            "sparse, "
             "or a table with the columns source, target, distance."
         ) from None
     _check_square(matrix.shape)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from stexplain.errors import InputError
 from stexplain.graph.given.columns import lists_pairs
 from stexplain.graph.labels import as_table, is_table, is_turned, table_numbers
+from stexplain.wording import an
 
 ROUNDING = 1e-6
 """Entries [i, j] and [j, i] whose relative difference is below this are the same: products of matrices round."""
@@ -42,7 +43,9 @@ def adjacency_edges(matrix: Any, directed: bool | None) -> EdgeList:
     try:
         entries = sp.coo_array(as_scipy(values), dtype=np.float64)
     except (TypeError, ValueError):
-        raise InputError(f"matrix: got a {type(matrix).__name__} without numbers; expected a matrix [N, N].") from None
+        raise InputError(
+            f"matrix: got {an(type(matrix).__name__)} without numbers; expected a matrix [N, N]."
+        ) from None
     if entries.ndim != 2 or entries.shape[0] != entries.shape[1]:
         raise InputError(f"matrix has shape {entries.shape}; expected [N, N].")
     # A sparse matrix may hold one entry in parts, which count together.

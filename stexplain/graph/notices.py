@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from stexplain.checking import warn_caller
 from stexplain.graph.given.columns import WEIGHTS, is_distance
+from stexplain.wording import agree
 
 
 def warn_of_graph(nodes: Sequence[str], edges: NDArray[np.int64], weight: NDArray[np.float64]) -> None:
@@ -36,7 +37,8 @@ def warn_of_negative(nodes: Sequence[str], edges: NDArray[np.int64], weight: NDA
     if len(negative):
         source, target = (nodes[int(end)] for end in edges[negative[0]])
         _warn(
-            f"{len(negative)} of {len(edges)} weights are negative, such as that of {source!r} - {target!r}, "
+            f"{len(negative)} of {len(edges)} weights {agree(len(negative), 'is', 'are')} negative, such as "
+            f"that of {source!r} - {target!r}, "
             f"{weight[negative[0]]:.3g}: they are kept, and named relations refuse them. Take their absolute "
             "value, or leave these edges out.",
         )

@@ -11,6 +11,7 @@ from stexplain.checking.values import as_numbers
 from stexplain.data.samples import check_finite
 from stexplain.errors import InputError
 from stexplain.explainers.random_generator import own_generator
+from stexplain.wording import counted
 
 
 def valid_importance(name: str, values: Any, valid: Any = None) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
@@ -93,7 +94,7 @@ def check_sample_ids(what: str, ids: Sequence[str], expected: Sequence[str]) -> 
         InputError: with the first name that differs.
     """
     if len(ids) != len(expected):
-        raise InputError(f"{what}: got {len(ids)} samples; expected the batch's {len(expected)}.")
+        raise InputError(f"{what}: got {counted(len(ids), 'sample')}; expected the batch's {len(expected)}.")
     for row, (name, batch_name) in enumerate(zip(ids, expected, strict=True)):
         if name and batch_name and name != batch_name:
             raise InputError(

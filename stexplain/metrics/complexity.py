@@ -15,6 +15,7 @@ from stexplain.explainers.results.joining import check_alike
 from stexplain.intervals.bootstrap import Interval, interval
 from stexplain.metrics.arrays import valid_importance
 from stexplain.result import Result
+from stexplain.wording import counted
 
 SCORES = ("sparsity", "gini", "entropy")
 """The scores; see `complexity`."""
@@ -38,7 +39,7 @@ class Complexity(Result):
     scores: dict[str, NDArray[np.float64]]
 
     def _said(self) -> str:
-        return f"{len(next(iter(self.scores.values())))} maps"
+        return counted(len(next(iter(self.scores.values()))), "map")
 
     def interval(
         self, score: str, *, groups: Any = None, seed: int = 0, resamples: int = 1000, confidence: float = 0.95

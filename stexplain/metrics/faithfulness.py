@@ -18,6 +18,7 @@ from stexplain.metrics.masked_model import MaskedModel
 from stexplain.metrics.masking import beta_interval, mean_over_masking
 from stexplain.metrics.ranking import equal_but_for_rounding
 from stexplain.result import Charted
+from stexplain.wording import counted
 
 SETS = ("highlighted", "least", "random")
 """The masked nodes: the most important ones, the least important ones, or as many at random."""
@@ -124,7 +125,7 @@ class MaskingCurve(Charted):
     _CHART = "masking_curves"
 
     def _said(self) -> str:
-        return f"{len(self.ids)} samples, {self.nodes} nodes masked, baseline {self.baseline}"
+        return f"{counted(len(self.ids), 'sample')}, {self.nodes} nodes masked, baseline {self.baseline}"
 
     def to_frame(
         self, *, groups: Any = None, seed: int = 0, resamples: int = 1000, confidence: float = 0.95

@@ -18,6 +18,7 @@ from stexplain.intervals.groups import group_names
 from stexplain.intervals.poisson import mean_ends, poisson_weights, student_reach
 from stexplain.intervals.units import FEWEST, too_few
 from stexplain.result import Charted
+from stexplain.wording import counted
 
 _GROUP = b"group "
 """Begins the name of a unit that is a group."""
@@ -293,7 +294,7 @@ class ClassImportance(Charted):
     _CHART = "importance_map"
 
     def _said(self) -> str:
-        return f"{len(self.classes)} classes and {len(self.nodes)} nodes, {int(self.counts.sum())} samples"
+        return f"{len(self.classes)} classes and {len(self.nodes)} nodes, {counted(int(self.counts.sum()), 'sample')}"
 
     def display(self) -> pd.DataFrame:
         """The table with each class scaled to [0, 1] by min-max, for figures only; zeros if a class is constant."""

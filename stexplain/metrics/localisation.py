@@ -20,6 +20,7 @@ from stexplain.metrics.arrays import valid_importance
 from stexplain.metrics.ranking import OVER as OVER
 from stexplain.metrics.ranking import aggregate
 from stexplain.result import Result
+from stexplain.wording import counted
 
 SCORES = ("auroc", "average_precision", "pointing", "prevalence", "aup", "aur", "information", "entropy")
 """The scores; see `localisation`."""
@@ -47,7 +48,7 @@ class Localisation(Result):
     scores: dict[str, dict[str, NDArray[np.float64]]]
 
     def _said(self) -> str:
-        return f"{len(next(iter(next(iter(self.scores.values())).values())))} samples against ground truth"
+        return f"{counted(len(next(iter(next(iter(self.scores.values())).values()))), 'sample')} against ground truth"
 
     def interval(
         self,

@@ -27,6 +27,7 @@ from stexplain.metrics.arrays import names_of, sample_generator
 from stexplain.metrics.calls import as_batch, unlabelled
 from stexplain.metrics.masked_model import fix_predicted
 from stexplain.result import Result
+from stexplain.wording import counted
 
 
 @checked
@@ -51,7 +52,7 @@ class Sensitivity(Result):
     method: str
 
     def _said(self) -> str:
-        return f"{len(self.ids)} samples by {self.method}, {len(self.changes)} draws"
+        return f"{counted(len(self.ids), 'sample')} by {self.method}, {len(self.changes)} draws"
 
     def to_frame(self) -> pd.DataFrame:
         """A row per sample: ``sample, maximum, mean`` of its changes over the draws."""

@@ -27,6 +27,7 @@ from stexplain.reading import given_path, readable
 from stexplain.reading.contents import reason_of
 from stexplain.reading.shape import Form, check_shape
 from stexplain.system import package_versions
+from stexplain.wording import an, counted
 
 __all__ = ["load_model", "load_stgcn_checkpoint", "save_model"]
 
@@ -72,7 +73,8 @@ def save_model(
     for name in ("graph", "relations", "hyperparameters"):
         if not hasattr(model, name):
             raise InputError(
-                f"model: got a {type(model).__name__} without the attribute {name!r}, which rebuilding needs. Save its "
+                f"model: got {an(type(model).__name__)} without the attribute {name!r}, which rebuilding needs. "
+                "Save its "
                 "state_dict() with safetensors instead."
             )
     if isinstance(recipe, str):
@@ -207,7 +209,7 @@ def _architecture(path: str, owner: str) -> Callable[..., Any]:
     if isinstance(found, type) and issubclass(found, nn.Module):
         return found
     if not callable(found) or isinstance(found, ModuleType):
-        raise CardError(f"{owner} names {path!r}, a {type(found).__name__}; expected a class of torch.nn.Module.")
+        raise CardError(f"{owner} names {path!r}, {an(type(found).__name__)}; expected a class of torch.nn.Module.")
     # Whatever is called runs: of what is imported anyway, only a module's class is known to build a model.
     require_trust(path, f"{owner} names {path!r}, which is not a class of torch.nn.Module. It was not called.")
     return cast(Callable[..., Any], found)
@@ -224,7 +226,7 @@ def _build(
             raise CardError(f"{owner}: {architecture} has no hyperparameter {name!r}. {suggest(name, known)}")
     model = build(graph, **hyperparameters) if classes is None else build(graph, classes=classes, **hyperparameters)
     if not isinstance(model, nn.Module):
-        raise CardError(f"{owner}: {architecture!r} gives a {type(model).__name__}; expected an nn.Module.")
+        raise CardError(f"{owner}: {architecture!r} gives {an(type(model).__name__)}; expected an nn.Module.")
     return model
 
 
@@ -296,14 +298,16 @@ def _load_saved(folder: Path, classes: int | Sequence[str] | None, graph: STGrap
     wrong = sorted(set(expected) ^ set(weights)) or [k for k in expected if expected[k].shape != weights[k].shape]
     if wrong:
         raise DataError(
-            f"{folder / WEIGHTS} does not fit {architecture}: {len(wrong)} entries are missing, too many or of "
+            f"{folder / WEIGHTS} does not fit {architecture}: {counted(len(wrong), 'entry is', 'entries are')} "
+            "missing, too many or of "
             "another shape, "
             f"such as {', '.join(wrong[:5])}. {again}"
         )
     broken = [name for name, value in weights.items() if value.is_floating_point() and not value.isfinite().all()]
     if broken:
         raise DataError(
-            f"{folder / WEIGHTS}: {len(broken)} entries hold NaN or infinity, such as {broken[0]!r}. "
+            f"{folder / WEIGHTS}: {counted(len(broken), 'entry holds', 'entries hold')} NaN or infinity, such "
+            f"as {broken[0]!r}. "
             "Training diverged: train again, with a lower rate."
         )
     # The type in which it was trained, before loading, which would cast the weights to the model's type.

@@ -17,6 +17,7 @@ from stexplain.nn.traffic import STGCNForecaster, without_message_passing
 from stexplain.result import Result
 from stexplain.training.fit import History, fit
 from stexplain.training.forecast import METRICS, ForecastEvaluation, evaluate_forecast
+from stexplain.wording import an
 
 if TYPE_CHECKING:
     from stexplain.data.series import WindowedSeries
@@ -153,7 +154,8 @@ def graph_ablation(
     """
     if not isinstance(model, STGCNForecaster):
         raise InputError(
-            f"model: got a {type(model).__name__}; expected an STGCNForecaster, whose message passing can be removed. "
+            f"model: got {an(type(model).__name__)}; expected an STGCNForecaster, whose message passing can be "
+            "removed. "
             "For another model, train one without its graph and use ForecastEvaluation.minus."
         )
     try:

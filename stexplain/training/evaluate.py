@@ -13,6 +13,7 @@ from torch import nn
 from stexplain.checking import checked
 from stexplain.errors import DataError, InputError
 from stexplain.intervals.bootstrap import Interval, interval
+from stexplain.wording import counted
 
 if TYPE_CHECKING:
     from stexplain.data.clips import Clips
@@ -71,7 +72,7 @@ class Evaluation:
         found = self.interval
         within = f"no interval: {found.reason}" if found.reason else f"95%: {found.low:.3f} to {found.high:.3f}"
         return (
-            f"Evaluation of {len(self.ids)} samples, {len(self.classes)} classes: "
+            f"Evaluation of {counted(len(self.ids), 'sample')}, {len(self.classes)} classes: "
             f"accuracy {self.accuracy:.3f} ({within}), top-5 {self.top5:.3f}"
         )
 

@@ -27,6 +27,7 @@ from stexplain.training.loop import Job, Spawned, leave, selected, train_all
 from stexplain.training.schedules import make_optimizer
 from stexplain.training.state import Epoch, load_state
 from stexplain.training.tasks import Classification, Forecasting, task_of
+from stexplain.wording import an, counted
 
 if TYPE_CHECKING:
     from stexplain.data.clips import Clips
@@ -60,7 +61,7 @@ class History(Charted):
         last = self.epochs[self.selected_epoch - 1] if self.epochs else None
         rate = "" if last is None else f", training loss {last.loss:.3g}"
         right = "" if last is None or last.accuracy is None else f", training accuracy {last.accuracy:.2f}"
-        return f"<History of {len(self.epochs)} epochs{rate}{right}; to_frame() has all>"
+        return f"<History of {counted(len(self.epochs), 'epoch')}{rate}{right}; to_frame() has all>"
 
     def to_frame(self) -> pd.DataFrame:
         """One row per epoch, with the fields of `Epoch` as columns; NaN for values that were not measured.
@@ -245,7 +246,8 @@ def _checked_job(
     smallest = len(task) // -(-len(task) // recipe.batch)
     if devices > smallest:
         raise InputError(
-            f"devices: got {devices} processes for batches of {smallest} samples; expected at most one process per "
+            f"devices: got {devices} processes for batches of {counted(smallest, 'sample')}; expected at most "
+            "one process per "
             "sample of a batch. Train with fewer, or with larger batches."
         )
     if share_statistics:
@@ -282,7 +284,7 @@ def _check_norms(model: nn.Module) -> None:
         known = isinstance(module, ChannelNorm | nn.SyncBatchNorm)
         if isinstance(module, nn.modules.batchnorm._BatchNorm) and not known:
             raise InputError(
-                f"share_statistics: got a model whose {name!r} is a {type(module).__name__}; expected the batch "
+                f"share_statistics: got a model whose {name!r} is {an(type(module).__name__)}; expected the batch "
                 "normalisation of this package's networks. On CUDA, give "
                 "torch.nn.SyncBatchNorm.convert_sync_batchnorm(model); else leave share_statistics out."
             )

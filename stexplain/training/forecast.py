@@ -17,6 +17,7 @@ from stexplain.intervals.bootstrap import Interval, ratio_interval
 from stexplain.result import Result
 from stexplain.training.evaluate import eval_mode
 from stexplain.training.forecaster_call import ForecasterCall, check_series
+from stexplain.wording import counted
 
 if TYPE_CHECKING:
     from stexplain.data.series import WindowedSeries
@@ -196,7 +197,7 @@ class ForecastEvaluation(Result):
         value, low, high = self.score()
         unit = f" {self.unit}" if self.unit else ""
         return (
-            f"<ForecastEvaluation of {len(self)} windows, {self.horizons} horizons: "
+            f"<ForecastEvaluation of {counted(len(self), 'window')}, {self.horizons} horizons: "
             f"MAE {value:.3f}{unit} (95%: {low:.3f} to {high:.3f}, by {self.block}); to_frame() has all>"
         )
 

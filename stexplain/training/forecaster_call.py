@@ -10,6 +10,7 @@ from torch import nn
 from stexplain.axes import BATCH, Layout
 from stexplain.errors import InputError
 from stexplain.reading.contents import reason_of
+from stexplain.wording import an
 
 if TYPE_CHECKING:
     from stexplain.data.series import WindowedSeries
@@ -65,7 +66,7 @@ class ForecasterCall:
             ) from error
         samples, horizons, nodes = batch.y.shape
         if not isinstance(output, torch.Tensor):
-            raise InputError(f"the model's output: got a {type(output).__name__}; expected one tensor.")
+            raise InputError(f"the model's output: got {an(type(output).__name__)}; expected one tensor.")
         forecast = self.outputs.to_batch(output, b=samples, n=nodes)
         if forecast.shape != (samples, 1, horizons, nodes, 1):
             raise InputError(

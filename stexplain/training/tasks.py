@@ -16,6 +16,7 @@ from stexplain.errors import DataError, InputError
 from stexplain.training.evaluate import check_classes, check_logits, eval_mode, predict_logits
 from stexplain.training.forecaster_call import ForecasterCall, check_series
 from stexplain.training.state import Epoch
+from stexplain.wording import an, counted
 
 if TYPE_CHECKING:
     from stexplain.cards import Recipe
@@ -110,7 +111,8 @@ class Classification:
             # Accuracy on samples that were trained on would select the epoch that overfits most.
             if shared := set(validation.ids) & set(train.ids):
                 raise InputError(
-                    f"validation: got {len(shared)} samples of train, such as {min(shared)!r}; expected none. Take two "
+                    f"validation: got {counted(len(shared), 'sample')} of train, such as {min(shared)!r}; "
+                    "expected none. Take two "
                     "splits of one protocol."
                 )
 
@@ -297,8 +299,8 @@ def task_of(
 
     if isinstance(train, WindowedSeries):
         if validation is not None and not isinstance(validation, WindowedSeries):
-            raise InputError(f"validation: got a {type(validation).__name__}; expected a series, as train is one.")
+            raise InputError(f"validation: got {an(type(validation).__name__)}; expected a series, as train is one.")
         return Forecasting(model, train, validation, recipe)
     if isinstance(validation, WindowedSeries):
-        raise InputError(f"validation: got a series; expected a {type(train).__name__}, as train is one.")
+        raise InputError(f"validation: got a series; expected {an(type(train).__name__)}, as train is one.")
     return Classification(model, train, validation, recipe)

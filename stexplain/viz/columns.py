@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.edge_explanation import EdgeExplanation
 from stexplain.explainers.explanation import Explanation
+from stexplain.wording import an
 
 # What draws a thing that was given to another chart.
 _DRAWN_BY = {
@@ -34,14 +35,13 @@ def expect(name: str, given: Any, kind: type, made_by: str) -> None:
         >>> expect("e", 3, Explanation, "an explainer")
         Traceback (most recent call last):
         ...
-        stexplain.errors.InputError: e: got a int; expected an Explanation, from an explainer.
+        stexplain.errors.InputError: e: got an int; expected an Explanation, from an explainer.
     """
     if isinstance(given, kind):
         return
-    article = "an" if kind.__name__[0] in "AEIOU" else "a"
     one = _DRAWN_BY.get(type(given))
     hint = f" {one[0].upper()}{one[1:]}." if one else ""
-    raise InputError(f"{name}: got a {type(given).__name__}; expected {article} {kind.__name__}, from {made_by}.{hint}")
+    raise InputError(f"{name}: got {an(type(given).__name__)}; expected {an(kind.__name__)}, from {made_by}.{hint}")
 
 
 def numbers(name: str, given: ArrayLike) -> NDArray[np.float64]:
@@ -59,7 +59,7 @@ def numbers(name: str, given: ArrayLike) -> NDArray[np.float64]:
     try:
         return np.asarray(given, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise InputError(f"{name}: got a {type(given).__name__}; expected numbers.") from error
+        raise InputError(f"{name}: got {an(type(given).__name__)}; expected numbers.") from error
 
 
 def require(table: pd.DataFrame, columns: Sequence[str]) -> None:

@@ -15,6 +15,7 @@ from stexplain.errors import DataError, InputError
 from stexplain.files import atomic_write
 from stexplain.viz.page import page_of
 from stexplain.viz.playing import at_stop, play_of
+from stexplain.wording import an
 
 SUFFIXES = (".mp4", ".gif", ".html")
 
@@ -60,13 +61,13 @@ def animate(chart: alt.TopLevelMixin, path: Path | str, *, speed: float = 1.0, s
         'film.html'
     """
     if not isinstance(path, str | Path):
-        raise InputError(f"path: got a {type(path).__name__}; expected the path of a file.")
+        raise InputError(f"path: got {an(type(path).__name__)}; expected the path of a file.")
     path = Path(path)
     kind = path.suffix.lower()
     if kind not in SUFFIXES:
         raise InputError(f"path: got the unsupported format {path.suffix!r}; use .mp4, .gif or .html.")
     if not isinstance(chart, alt.TopLevelMixin):
-        raise InputError(f"chart: got a {type(chart).__name__}; expected a chart, from a function of stexplain.viz.")
+        raise InputError(f"chart: got {an(type(chart).__name__)}; expected a chart, from a function of stexplain.viz.")
     if not (isinstance(speed, int | float) and 0 < speed < np.inf):
         raise InputError(f"speed: got {speed!r}; expected a number above 0.")
     spec = chart.to_dict()

@@ -9,6 +9,7 @@ from stexplain.checking import checked
 from stexplain.errors import InputError
 from stexplain.files import atomic_write
 from stexplain.viz.page import page_of
+from stexplain.wording import an
 
 SUFFIXES = (".html", ".png", ".svg", ".pdf", ".json")
 
@@ -42,7 +43,7 @@ def save(chart: alt.TopLevelMixin, path: Path | str, *, scale: float = 2.0) -> P
         stexplain.errors.InputError: path: got the unsupported format '.jpg'; use .html, .png, .svg, .pdf or .json.
     """
     if not isinstance(chart, alt.TopLevelMixin):
-        raise InputError(f"chart: got a {type(chart).__name__}; expected a chart, from a function of stexplain.viz.")
+        raise InputError(f"chart: got {an(type(chart).__name__)}; expected a chart, from a function of stexplain.viz.")
     path = Path(path)
     kind = path.suffix.lower()
     if kind not in SUFFIXES:

@@ -43,7 +43,7 @@ def test_a_name_at_the_top(name, words):
 @pytest.mark.parametrize(
     ("one", "name", "words"),
     [
-        (GRAPH, "adjacency", "a STGraph has no 'adjacency': to_scipy() gives it"),
+        (GRAPH, "adjacency", "an STGraph has no 'adjacency': to_scipy() gives it"),
         (GRAPH, "edge_index", "to_pyg() gives"),
         (GRAPH, "to_networx", "Did you mean 'to_networkx'?"),
         (E, "heatmap", "an Explanation has no 'heatmap': plot() draws it"),

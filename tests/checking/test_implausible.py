@@ -74,7 +74,7 @@ def test_an_infinite_value_is_named_and_hides_nothing_else(value):
     values[:, 2] = 7
     values[5, 1] = value
     assert implausible_sensors(values, list("abcd")) == [
-        "1 of 4 sensors hold infinite values, of which no window can be taken: leave out what is missing ('b')",
+        "1 of 4 sensors holds infinite values, of which no window can be taken: leave out what is missing ('b')",
         "1 of 4 sensors never changes ('c')",
     ]
 
@@ -129,7 +129,7 @@ def test_weights_that_are_not_finite_are_refused(tmp_path):
     with torch.no_grad():
         next(model.parameters()).fill_(float("nan"))
     save_model(tmp_path / "m", model)
-    with pytest.raises(DataError, match=r"hold NaN or infinity.*train again"):
+    with pytest.raises(DataError, match=r"holds NaN or infinity.*train again"):
         load_model(tmp_path / "m")
 
 

@@ -141,7 +141,7 @@ def test_a_model_of_ones_own_by_its_import_path(home, tmp_path, monkeypatch, no_
     for path, message in (
         ("theirs:mke", "has no 'mke'. Did you mean 'make'"),
         ("nowhere.at:all", "'nowhere' cannot be imported"),
-        ("theirs:number", "made a int; expected a torch.nn.Module"),
+        ("theirs:number", "made an int; expected a torch.nn.Module"),
         # It has no names of its own: the data's four would name two of its six outputs, and others wrongly.
         ("theirs:six", "got 4 names of classes for 6 outputs of the model"),
     ):

@@ -183,7 +183,9 @@ def test_what_is_masked_was_not_observed():
 def test_digits_that_float32_has_no_room_for_are_told():
     """A meter at a million kWh that goes on by thousandths: as float32 it stands still."""
     readings = np.random.default_rng(0).normal(0, 1e-3, (300, 2))
-    with pytest.warns(UserWarning, match=r"1 of 2 nodes vary too little .* such as node 1, 'value': by 0\.00\d+ about"):
+    with pytest.warns(
+        UserWarning, match=r"1 of 2 nodes varies too little .* such as node 1, 'value': by 0\.00\d+ about"
+    ):
         large = WindowedSeries(readings + np.array([0.0, 1e6]), window=4, horizon=2)
     assert np.ptp(large.batch(slice(None)).x[..., 1, 0].numpy()) < 0.07
     # None of these: a mean as large as the spread, a constant, one with rounding, gaps, whole numbers, float32.

@@ -35,7 +35,7 @@ def test_a_copy_of_an_explainer_gives_the_same(kind, copied):
 def test_an_explainer_whose_block_is_open_is_refused_and_goes_on(copied):
     with Occlusion(small_model()) as explainer:
         expected = values(explainer)
-        with pytest.raises(InputError, match=r"^got a Occlusion whose `with` block is open.*before\.$"):
+        with pytest.raises(InputError, match=r"^got an Occlusion whose `with` block is open.*before\.$"):
             copied(explainer)
         np.testing.assert_array_equal(values(copy.copy(explainer)), expected)
     np.testing.assert_array_equal(values(copied(explainer)), expected)

@@ -130,7 +130,7 @@ def test_an_array_is_a_baseline_like_a_tensor(model, clips):
 def test_an_explanation_of_fewer_samples_than_the_batch(model, clips):
     batch = clips.subset([0]).batch([0, 0])
     e = STGGradCAM(model)(batch, target=Predicted())
-    with pytest.raises(InputError, match="the explanation: got 1 samples; expected the batch's 2"):
+    with pytest.raises(InputError, match="the explanation: got 1 sample; expected the batch's 2"):
         deletion_curve(model, batch, e[0], target=Predicted())
 
 

@@ -12,7 +12,7 @@ from tests.properties.examples import EXAMPLES
 # Graphs are drawn at random, and some are made so: what is named of them is held by test_notices.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:graph. got .* without an edge"),
-    pytest.mark.filterwarnings("ignore:graph. .* weights are negative"),
+    pytest.mark.filterwarnings("ignore:graph. .* weights (is|are) negative"),
 ]
 
 WEIGHT = [[1.0, 0.0, 3.0], [0.5, 2.0, 0.0], [0.0, 0.0, 0.0], [1.0, 1.0, 1.0]]

@@ -44,7 +44,7 @@ def test_weights(weight, directed, weights):
 @pytest.mark.parametrize(
     ("graph", "options", "words"),
     [
-        (3, {}, "graph: got a int; expected a dgl.DGLGraph"),
+        (3, {}, "graph: got an int; expected a dgl.DGLGraph"),
         (dgl.batch([both_ways(), both_ways()]), {}, "dgl.unbatch"),
         (dgl.heterograph({("a", "r", "b"): ([0], [1])}), {}, "expected one kind of both"),
         (both_ways(), {"weight": "w"}, "unknown edge data"),

@@ -45,7 +45,7 @@ def test_weights(name, weight, directed, weights):
 @pytest.mark.parametrize(
     ("data", "options", "words"),
     [
-        (3, {}, "data: got a int without edge_index; expected a torch_geometric.data.Data"),
+        (3, {}, "data: got an int without edge_index; expected a torch_geometric.data.Data"),
         (data_of.Data(x=torch.zeros(3, 2)), {}, "without edge_index"),
         (data_of.Batch.from_data_list([both_ways(), both_ways()]), {}, r"a batch of 2 graphs.*batch\[0\]"),
         (data_of.HeteroData({"a": {"x": torch.zeros(2, 1)}}), {}, "expected one kind of nodes"),
@@ -62,5 +62,5 @@ def test_what_is_refused(data, options, words):
 
 @pytest.mark.parametrize("name", ["from_torch_geometric", "from_data", "from_edge_index"])
 def test_other_names_say_which_it_is(name):
-    with pytest.raises(AttributeError, match=f"a STGraph has no '{name}': from_"):
+    with pytest.raises(AttributeError, match=f"an STGraph has no '{name}': from_"):
         getattr(stx.STGraph, name)

@@ -154,7 +154,7 @@ def test_coordinates_have_three_axes_or_longitudes_to_360():
 
 
 def test_negative_weights_are_said():
-    with pytest.warns(UserWarning, match=r"1 of 1 weights are negative, such as that of 'a' - 'b', -0.3"):
+    with pytest.warns(UserWarning, match=r"1 of 1 weights is negative, such as that of 'a' - 'b', -0.3"):
         STGraph.from_adjacency([[0, -0.3], [-0.3, 0]], "ab")
 
 

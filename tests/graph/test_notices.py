@@ -21,7 +21,7 @@ NAMES = ["a", "b", "c", "d"]
 EDGES, WEIGHT = [("a", "b"), ("b", "c")], [0.5, -2.0]
 LOOP = "self loops were excluded, of one node ('c'): relations add their own."
 LONELY = "got one node without an edge ('d'): it is kept, and exchanges nothing with others."
-NEGATIVE = "1 of 2 weights are negative, such as that of 'b' - 'c', -2: they are kept"
+NEGATIVE = "1 of 2 weights is negative, such as that of 'b' - 'c', -2: they are kept"
 
 
 def matrix():
@@ -173,7 +173,7 @@ def test_new_weights_are_named_where_they_enter():
     graph = STGraph.from_edges("abc", EDGES)
     assert named(lambda: graph.with_weight(WEIGHT))[1] == named(WAYS["STGraph"])[1][1:]
     _, said = named(lambda: DynamicGraph(graph, [[1.0, 0.5], [-3.0, 0.5]]))
-    assert said[0].startswith("1 of 2 weights are negative, such as that of 'a' - 'b', -3")
+    assert said[0].startswith("1 of 2 weights is negative, such as that of 'a' - 'b', -3")
     assert len(said) == 1
 
 

@@ -16,7 +16,7 @@ from tests.reference import graphs as reference
 # Graphs are drawn at random, and some are made so: what is named of them is held by test_notices.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:graph. got .* without an edge"),
-    pytest.mark.filterwarnings("ignore:graph. .* weights are negative"),
+    pytest.mark.filterwarnings("ignore:graph. .* weights (is|are) negative"),
 ]
 
 

@@ -59,7 +59,7 @@ def test_names():
     check_sample_ids("e", ["a", "", "c"], ["a", "b", ""])
     with pytest.raises(InputError, match="e: got sample 'c' at index 1; expected 'b'"):
         check_sample_ids("e", ["a", "c"], ["a", "b"])
-    with pytest.raises(InputError, match="e: got 1 samples; expected the batch's 2"):
+    with pytest.raises(InputError, match="e: got 1 sample; expected the batch's 2"):
         check_sample_ids("e", ["a"], ["a", "b"])
     draws = [sample_generator(*of).random() for of in ((0, "a"), (1, "a"), (0, "b"), (0, "a"))]
     assert draws[0] == draws[3]

@@ -79,8 +79,8 @@ def test_a_table_has_a_row_for_each_set_and_step():
     [
         (MASKED, "6 samples, 2 nodes masked, baseline zero"),
         (CHANGES, "2 samples by m, 2 draws"),
-        (EFFECT, "1 samples: 2 windows of 3 groups of nodes"),
-        (effect_agreement(np.ones((1, 1, 2, 3)), EFFECT), "1 samples with the effect"),
+        (EFFECT, "1 sample: 2 windows of 3 groups of nodes"),
+        (effect_agreement(np.ones((1, 1, 2, 3)), EFFECT), "1 sample with the effect"),
         (ClassImportance(["a", "b"], list("xyz")), "2 classes and 3 nodes, 0 samples"),
         (complexity(np.ones((3, 1, 2, 2))), "3 maps"),
         (LOCALISED, "1"),

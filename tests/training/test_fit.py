@@ -190,7 +190,7 @@ def test_wrong_calls_are_named() -> None:
     call('the recipe has select = "best"', what=recipe(select="best"))
     call("seed, devices: got -1", seed=-1)
     call("devices: got 9 processes for batches of 8 samples", devices=9)
-    call("devices: got 2 processes for batches of 1 samples", StandInClips(1), devices=2)
+    call("devices: got 2 processes for batches of 1 sample", StandInClips(1), devices=2)
     call("share_statistics: got a model whose 'norm' is a BatchNorm1d", devices=2, share_statistics=True)
     outside = StandInClips()
     outside.labels[:2] = 3

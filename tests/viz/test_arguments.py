@@ -57,17 +57,17 @@ def test_what_fits_no_layout_is_refused(e):
 @pytest.mark.parametrize(
     ("draw", "words"),
     [
-        (lambda e: viz.importance_map(e), "psi: got a Explanation; expected a DataFrame, from ClassImportance"),
+        (lambda e: viz.importance_map(e), "psi: got an Explanation; expected a DataFrame, from ClassImportance"),
         (lambda e: viz.timeline(e.nodes()), "e: got a DataFrame; expected an Explanation, from an explainer"),
-        (lambda e: viz.skeleton(e.values), "e: got a ndarray; expected an Explanation"),
+        (lambda e: viz.skeleton(e.values), "e: got an ndarray; expected an Explanation"),
         (lambda e: viz.lag_map(X), "e: got a Tensor; expected an Explanation"),
-        (lambda e: viz.road_network(3), "e: got a int; expected an Explanation"),
+        (lambda e: viz.road_network(3), "e: got an int; expected an Explanation"),
         (
             lambda e: viz.edge_network(e, GRAPH),
-            "e: got a Explanation; expected an EdgeExplanation, from EdgeImportance",
+            "e: got an Explanation; expected an EdgeExplanation, from EdgeImportance",
         ),
         (lambda e: viz.edge_timeline(e), "Skeleton, timeline, road_network and lag_map draw an Explanation"),
-        (lambda e: viz.comparison(e), "table: got a Explanation; expected a DataFrame"),
+        (lambda e: viz.comparison(e), "table: got an Explanation; expected a DataFrame"),
         (lambda e: viz.deletion([1.0]), "table: got a list; expected a DataFrame"),
     ],
 )

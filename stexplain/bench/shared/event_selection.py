@@ -15,6 +15,7 @@ from stexplain.cards import Count, Part, Positive, Share
 from stexplain.data.baselines.historical import HistoricalAverage
 from stexplain.data.series import WindowedSeries
 from stexplain.errors import InputError
+from stexplain.wording import counted
 
 COLUMNS = ("window", "node", "horizon", "last_observation", "observed", "forecast", "historical_average", "fall")
 
@@ -98,7 +99,7 @@ def planted_slowdowns(
     rule = (
         "Explained are the planted slowdowns of the test split that the model forecast: its forecast is below the "
         f"historical average of that sensor and time of day by at least {options.forecast_share:.0%} of what the "
-        f"observation was below it. Of {len(table)} slowdowns, the model forecast {len(matching)}."
+        f"observation was below it. Of {counted(len(table), 'slowdown')}, the model forecast {len(matching)}."
     )
     return SelectedEvents(_spread(matching, options.count), len(table), len(matching), rule)
 
@@ -150,7 +151,7 @@ def observed_slowdowns(
         f"Explained are slowdowns of the test split that the model forecast: within {minutes * options.horizon:g} "
         f"minutes the observations of a sensor fall by at least {options.fall:g} {test.unit} (medians of three), and "
         f"the forecast is below the last observations by at least {options.forecast_share:.0%} of that. Of "
-        f"{len(distinct)} slowdowns, the model forecast {len(matching)}."
+        f"{counted(len(distinct), 'slowdown')}, the model forecast {len(matching)}."
     )
     return SelectedEvents(matching.head(options.count).reset_index(drop=True), len(distinct), len(matching), rule)
 

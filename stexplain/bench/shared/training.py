@@ -13,6 +13,7 @@ from stexplain.files import atomic_write
 from stexplain.nn.checkpoint import load_model, save_model
 from stexplain.nn.traffic import STGCNForecaster, without_message_passing
 from stexplain.training import fit
+from stexplain.wording import an
 
 HISTORY = "history.csv"
 
@@ -42,7 +43,7 @@ def train(run: Run, folder: Path, *, message_passing: bool = True) -> Mapping[st
         if not message_passing:
             if not isinstance(model, STGCNForecaster):
                 raise InputError(
-                    f"the model card {run.model_card.name!r} makes a {type(model).__name__}, and how to remove its "
+                    f"the model card {run.model_card.name!r} makes {an(type(model).__name__)}, and how to remove its "
                     "message passing is not known; expected an STGCNForecaster."
                 )
             # Both models then start from the same draws.

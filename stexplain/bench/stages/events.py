@@ -26,6 +26,7 @@ from stexplain.explainers.explanation import Explanation
 from stexplain.files import atomic_write
 from stexplain.intervals.bootstrap import interval, ratio_interval
 from stexplain.viz.maps.clip import earlier
+from stexplain.wording import counted
 
 CONTRIBUTIONS = 8
 """Positions that are kept of each event that is drawn."""
@@ -206,7 +207,7 @@ class EventsStage(Stage[Options]):
                 counts = sorted({result["forecast"] for result in results})
                 forecast = " to ".join(str(count) for count in dict.fromkeys((counts[0], counts[-1])))
                 yield (
-                    f"Of {events} slowdowns, the model forecast {forecast}{over}; only those are "
+                    f"Of {counted(events, 'slowdown')}, the model forecast {forecast}{over}; only those are "
                     "explained, as a forecast that misses a slowdown cannot be explained by its cause."
                 )
             for method in results[0].get("completeness_gap") or {}:

@@ -41,6 +41,7 @@ from stexplain.bench.stage import Card, Parts, Results, RunResults, Stage, Table
 from stexplain.bench.wording import with_names, within
 from stexplain.intervals.bootstrap import interval
 from stexplain.viz import truths
+from stexplain.wording import an
 
 JUDGED = "effect_positions"
 """The score that methods are judged by."""
@@ -162,7 +163,7 @@ class TruthStage(Stage[Options]):
             falls = "its forecast rises" if all(forecasts) else "its margin falls, or its forecast rises,"
         words = paragraph(
             "Planted is where the classes or events of the data differ. Effect is what this model used of it: how far "
-            f"{falls} when a {shown[0].node} in one of {self.options.windows} windows of time is replaced "
+            f"{falls} when {an(shown[0].node)} in one of {self.options.windows} windows of time is replaced "
             "by what the generator would have made without the cause. A region counts as used where that is above 5% "
             "of the sample's largest effect. Columns are AUROC (chance level 0.5), effect rank is Spearman's "
             "correlation with the effect within what was planted (chance level 0), inferences are passes through the "

@@ -16,6 +16,7 @@ from stexplain.files import digest, sha256
 from stexplain.reading import is_there
 from stexplain.system import package_versions
 from stexplain.version import __version__
+from stexplain.wording import agree, counted
 
 SHOWN = 5
 """Differences that are listed."""
@@ -77,7 +78,7 @@ def again(folder: Path | str) -> str:
     results = read_results(Path(folder))
     command = shlex.split(str(results.get("command") or ""))
     if not command or command[0] != "stexplain":
-        return f"{results.get('command')}, with {results.get('threads')} threads"
+        return f"{results.get('command')}, with OMP_NUM_THREADS={results.get('threads')}"
     if "--out" in command:
         at = command.index("--out")
         del command[at : at + 2]
@@ -118,8 +119,12 @@ def _files(folder: Path, results: Mapping[str, Any]) -> Checked:
     named += [str(value) for figure in results.get("figures") or [] for key, value in figure.items() if key in FORMATS]
     missing = [name for name in named if not is_there(folder / name)]
     if missing:
-        return Checked("figures, tables", "wrong", f"{len(missing)} of {len(named)} are missing: {missing[0]}, ...")
-    return Checked("figures, tables", "ok", f"{len(named)} files are there")
+        return Checked(
+            "figures, tables",
+            "wrong",
+            f"{len(missing)} of {len(named)} {agree(len(missing), 'is', 'are')} missing: {missing[0]}, ...",
+        )
+    return Checked("figures, tables", "ok", f"{counted(len(named), 'file is', 'files are')} there")
 
 
 FORMATS = ("json", "html", "png", "svg", "narrow")
@@ -171,7 +176,7 @@ def _versions(results: Mapping[str, Any]) -> Iterator[Checked]:
     if differ:
         yield Checked("versions", "differs", f"{'; '.join(differ)}: numbers may differ in their last digits, or more")
     else:
-        yield Checked("versions", "ok", f"{len(recorded)} packages as installed here")
+        yield Checked("versions", "ok", f"{counted(len(recorded), 'package')} as installed here")
 
 
 def _compared(one: Mapping[str, Any], two: Mapping[str, Any], against: Path) -> Iterator[Checked]:
@@ -191,8 +196,8 @@ def _compared(one: Mapping[str, Any], two: Mapping[str, Any], against: Path) -> 
     yield Checked(
         "numbers",
         "differs",
-        f"{found.same:,} values are those of {against}; {len(found.numbers):,} numbers and {len(found.others):,} "
-        f"others differ, farthest apart: {'; '.join(listed)}",
+        f"{found.same:,} values are those of {against}; {counted(len(found.numbers), 'number')} and "
+        f"{counted(len(found.others), 'other')} differ, farthest apart: {'; '.join(listed)}",
     )
     verdicts = [[(v["run"], v["stage"], v["verdict"]) for v in each.get("verdicts") or []] for each in (one, two)]
     if verdicts[0] == verdicts[1]:

@@ -23,6 +23,7 @@ from stexplain.explainers.model.options import ModelCall
 from stexplain.explainers.targets import Forecast, NodeClass, Predicted, Target
 from stexplain.intervals.bootstrap import Interval
 from stexplain.metrics.masked_model import MaskedModel
+from stexplain.wording import agree
 
 _NAME, CHANCE = "accuracy", "the chance level"
 # Wider than elsewhere: this is the check that a network without any training must not pass.
@@ -233,7 +234,7 @@ def _verdict(
     if passed:
         what += " The model is better than both." if found else " The model is better."
     else:
-        what += f" {as_good} of {len(found)} copies are as accurate." if check.passed else ""
+        what += f" {as_good} of {len(found)} copies {agree(as_good, 'is', 'are')} as accurate." if check.passed else ""
         what += " It is not shown that the network has learned anything."
     return TrustCheck(_NAME, passed, what, estimate, threshold)
 

@@ -16,6 +16,7 @@ from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.methods.gradient.integrated_gradients import IntegratedGradients
 from stexplain.explainers.methods.layer.grad_cam import STGGradCAM
 from stexplain.explainers.methods.perturbation.occlusion import Occlusion
+from stexplain.wording import an
 
 _METHODS = "agreement between methods"
 _TRAININGS = "second training"
@@ -126,7 +127,7 @@ def check_same_structure(model: nn.Module, second: nn.Module) -> None:
     if shapes[0] != shapes[1]:
         differing = sorted(set(shapes[0].items()) ^ set(shapes[1].items()))[0][0]
         raise InputError(
-            f"second: got a {type(second).__name__} that differs in {differing!r}; expected another training of the "
+            f"second: got {an(type(second).__name__)} that differs in {differing!r}; expected another training of the "
             f"same {type(model).__name__}."
         )
     if all(torch.equal(value, other[name].to(value)) for name, value in one.items() if isinstance(value, torch.Tensor)):

@@ -29,6 +29,7 @@ from stexplain.intervals.bootstrap import Interval, interval
 from stexplain.intervals.groups import group_codes
 from stexplain.metrics.calls import as_batch
 from stexplain.metrics.masked_model import frozen_masked_model
+from stexplain.wording import an
 
 FEWEST = 10
 """Independent units (samples, or groups of them) below which nothing is tested: no interval is worth its name."""
@@ -228,7 +229,7 @@ def read_samples(
     # Before the samples: where they are given in its place, what is read as samples are the labels.
     if kind is not None and (not isinstance(kind, type) or not issubclass(kind, Explainer)):
         raise InputError(
-            f"explainer: got a {type(explainer).__name__}; expected an explainer of the model, the class or the name "
+            f"explainer: got {an(type(explainer).__name__)}; expected an explainer of the model, the class or the name "
             "of one, or none for the default of `explain`."
         )
     calls = {name: value for name, value in options.items() if name in CallOptions.__annotations__}

@@ -13,6 +13,7 @@ from stexplain.errors import InputError, unknown
 from stexplain.explainers.explanation import Explanation
 from stexplain.metrics.groups.compare import compare_groups
 from stexplain.viz import group_comparison, save
+from stexplain.wording import counted
 
 _TABLES = (".csv", ".parquet")
 _NOT_GROUPS = ("id", "label", "frames", "instances", "class")
@@ -148,6 +149,6 @@ def group_text(summary: dict[str, Any]) -> str:
     for row in rows[:10]:
         lines.append(f"  {row['name']:<24} {row['reference']:>12.3g} {row['other']:>12.3g}   {row['p_corrected']:.3g}")
     if len(rows) > 10:
-        lines.append(f"  and {len(rows) - 10} more rows")
+        lines.append(f"  and {counted(len(rows) - 10, 'more row')}")
     written = [*summary["files"], *([summary["summary"]] if summary["summary"] else [])]
     return "\n".join([*lines, "", *written])

@@ -19,6 +19,7 @@ from stexplain.data.series import WindowedSeries
 from stexplain.errors import InputError, suggest, unknown
 from stexplain.graph import STGraph
 from stexplain.nn.checkpoint import load_model
+from stexplain.wording import an
 
 
 def load_samples(
@@ -65,7 +66,7 @@ def _imported(path: str) -> nn.Module:
     made = getattr(imported, name)
     made = made if isinstance(made, nn.Module) else made()  # a module itself, or a function or class that makes one
     if not isinstance(made, nn.Module):
-        raise InputError(f"MODEL: got {path!r}, which made a {type(made).__name__}; expected a torch.nn.Module.")
+        raise InputError(f"MODEL: got {path!r}, which made {an(type(made).__name__)}; expected a torch.nn.Module.")
     return made
 
 

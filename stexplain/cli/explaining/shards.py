@@ -28,6 +28,7 @@ from stexplain.files import folder_lock, read_json, remove_leftovers, write_json
 from stexplain.metrics.dataset.models import model_hash
 from stexplain.progress import progress_bar
 from stexplain.version import __version__
+from stexplain.wording import counted
 
 WRITER = "stexplain.cli.explaining.shards"
 PLAN = "plan.json"
@@ -91,7 +92,7 @@ def parts_by_engine(
                     path.unlink()
         remove_leftovers(folder)
         write_json(folder / PLAN, plan)
-        with progress_bar(f"explaining, {size} samples each", count, shown=progress) as done:
+        with progress_bar(f"explaining, {counted(size, 'sample')} each", count, shown=progress) as done:
             run_parts(WRITER, folder, count, engine=engine, workers=workers, done=done)
         found = [_read(folder, number) for number in range(count)]
         shutil.rmtree(folder, ignore_errors=True)

@@ -21,6 +21,7 @@ from stexplain.explainers.by_name import explainer
 from stexplain.explainers.joined import joined
 from stexplain.explainers.results.made_by import without_home
 from stexplain.progress import tracked
+from stexplain.wording import counted
 
 
 def explain_samples(
@@ -83,7 +84,7 @@ def _explained(work: Work, which: Sequence[int], progress: bool) -> list[Part]:
     with explainer(work.method, work.network, **work.options) as explain:
         return [
             explained(work, explain, which[start : start + size])
-            for start in tracked(starts, len(starts), f"explaining, {size} samples each", progress)
+            for start in tracked(starts, len(starts), f"explaining, {counted(size, 'sample')} each", progress)
         ]
 
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from stexplain.data.readers.plain_pickle import load_plain
 from stexplain.errors import DataError
+from stexplain.wording import an
 
 
 def read_adjacency(path: Path) -> tuple[list[str], NDArray[np.float64]]:
@@ -33,7 +34,9 @@ def read_adjacency(path: Path) -> tuple[list[str], NDArray[np.float64]]:
             raise DataError(f"{path}: the rows of the ids are not 0 to {len(rows) - 1}, each once. Fetch it again.")
         ids = sorted(places, key=lambda name: int(places[name]))
     else:
-        raise DataError(f"{path} holds a {type(value).__name__}; expected (ids, id -> index, matrix). Fetch it again.")
+        raise DataError(
+            f"{path} holds {an(type(value).__name__)}; expected (ids, id -> index, matrix). Fetch it again."
+        )
     if not (isinstance(matrix, np.ndarray) and matrix.dtype.kind in "fiu" and matrix.shape == (len(ids), len(ids))):
         shape = getattr(matrix, "shape", type(matrix).__name__)
         raise DataError(f"{path}: the adjacency is {shape}; expected numbers [{len(ids)}, {len(ids)}]. Fetch it again.")

@@ -17,6 +17,7 @@ from stexplain.graph.given.columns import COLUMNS, WEIGHTS, end_columns
 from stexplain.graph.notices import without_kernel_diagonal, without_loops
 from stexplain.reading.npy import load_npy, opened_npz
 from stexplain.reading.sparse_npz import PLACES, sparse_matrix
+from stexplain.wording import counted
 
 Links = Literal["distances", "weights", "neighbours", "none"]
 """What a file of links says: how far (the near are strong), how strong, or only which; ``"none"``: not looked at."""
@@ -151,9 +152,10 @@ def _of_matrix(
         if no_link is not None:
             distances[distances == no_link] = np.inf
         if (distances[apart] == 0).any():
+            pairs = int((distances[apart] == 0).sum())
             raise InputError(
-                f"{path}: {int((distances[apart] == 0).sum())} pairs of different nodes have the distance 0, which is "
-                "as near as can be. Where 0 means that there is no link, give no_link=0."
+                f"{path}: {counted(pairs, 'pair of different nodes has', 'pairs of different nodes have')} the "
+                "distance 0, which is as near as can be. Where 0 means that there is no link, give no_link=0."
             )
         # A node is at no distance from itself, whatever the file has for no link; any other number is refused.
         distances[np.isinf(distances) & ~apart] = 0

@@ -24,6 +24,7 @@ from stexplain.data.recording import Recording, RecordingFile
 from stexplain.errors import DataError, unknown
 from stexplain.reading import read_bytes
 from stexplain.reading.contents import files_under
+from stexplain.wording import counted
 
 FIELDS = (
     "x", "y", "z", "depth_x", "depth_y", "color_x", "color_y",
@@ -195,7 +196,10 @@ def _parse_strictly(data: bytes, path: Path) -> tuple[int, NDArray[np.intp], lis
         # Before anything of that size is allocated: a shifted file has a body's id of 17 digits here.
         if number * lines_each > len(lines) - at:
             left = len(lines) - at
-            raise wrong(f"{expected}, at most {left // lines_each}, since {left} lines follow (is it truncated?)")
+            raise wrong(
+                f"{expected}, at most {left // lines_each}, since "
+                f"{counted(left, 'line follows', 'lines follow')} (is it truncated?)"
+            )
         return number
 
     def floats(found: list[bytes], expected: str, finite: int) -> list[float]:

@@ -11,6 +11,7 @@ from stexplain.data.signals import netcdf
 from stexplain.data.signals.sensor_data import SensorData
 from stexplain.data.signals.tables import index_of, refuse_other_columns
 from stexplain.errors import DataError, InputError
+from stexplain.wording import an
 
 _CHANNELS = ("channel", "feature", "variable", "signal", "measure", "band")
 _GIVE = (
@@ -146,7 +147,7 @@ def _of_array(values: Any) -> SensorData:
     elif hasattr(values, "detach"):
         values = values.detach().cpu().numpy()
     if not isinstance(values, np.ndarray):
-        raise InputError(f"path: got a {type(values).__name__}; {_GIVE}.")
+        raise InputError(f"path: got {an(type(values).__name__)}; {_GIVE}.")
     if values.ndim not in (2, 3) or values.dtype.kind not in "fiu" or 0 in values.shape:
         raise InputError(f"path: got {values.dtype} of shape {values.shape}; {_GIVE}.")
     values = values[..., None] if values.ndim == 2 else values

@@ -19,6 +19,7 @@ from stexplain.errors import DataError, InputError, unknown
 from stexplain.graph import STGraph
 from stexplain.graph.given.correlation import is_correlation
 from stexplain.graph.labels import is_table, points_of
+from stexplain.wording import agree
 
 _TURNED = 4
 """Hardly any recording has so many times as many regions as frames."""
@@ -211,7 +212,8 @@ def _labels(runs: Sequence[Run], labels: Any) -> list[str]:
     joined = [run for run in runs if run.id not in table and run.subject not in table]
     if joined:
         warn_caller(
-            f"labels: {len(joined)} of {len(runs)} runs are joined by a number or the begin of a name, such as "
+            f"labels: {len(joined)} of {len(runs)} runs {agree(len(joined), 'is', 'are')} joined by a number or "
+            "the beginning of a name, such as "
             f"{joined[0].id!r} with {others[joined[0].id]!r}."
         )
     return [str((row or {}).get("label", "")) for row in found]

@@ -19,6 +19,7 @@ from stexplain.reading import given_path
 from stexplain.reading.decimals import with_points
 from stexplain.reading.sparse_npz import PLACES
 from stexplain.reading.table import read_csv, separator_of
+from stexplain.wording import agree
 
 _HOUR, _NIGHT = pd.Timedelta(hours=1), 4
 """By so much clocks go ahead, and before this hour."""
@@ -143,7 +144,8 @@ def filled_evenly(values: Any, time: pd.DatetimeIndex | None, path: Path) -> tup
     hour = _hour_skipped(time, step)
     ahead = "" if hour is None else f" The hour of {hour} is one of them. {ZONE}"
     warn_caller(
-        f"{path}: {len(every) - len(time):,} of {len(every):,} times are not there, from {time[0]} to {time[-1]}: "
+        f"{path}: {len(every) - len(time):,} of {len(every):,} times "
+        f"{agree(len(every) - len(time), 'is', 'are')} not there, from {time[0]} to {time[-1]}: "
         f"their observations are missing.{ahead}"
     )
     return filled, every

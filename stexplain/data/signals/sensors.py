@@ -24,6 +24,7 @@ from stexplain.data.times.zones import in_zone
 from stexplain.errors import DataError, InputError, unknown
 from stexplain.graph import STGraph
 from stexplain.reading import given_path
+from stexplain.wording import agree, an
 
 _TURNED = 4
 """Hardly any series has so many times as many sensors as frames."""
@@ -133,7 +134,9 @@ def load_sensors(
     if left := [name for name in data.nodes if name not in set(own.nodes)]:
         some = ", ".join(map(repr, left[:5])) + (", ..." if len(left) > 5 else "")
         warn_caller(
-            f"{data.path}: {len(left)} of {len(data.nodes)} sensors are no node of the graph and were left out: {some}."
+            f"{data.path}: {len(left)} of {len(data.nodes)} sensors "
+            f"{agree(len(left), 'is no node', 'are no nodes')} of the graph and "
+            f"{agree(len(left), 'was', 'were')} left out: {some}."
         )
     order = [place[name] for name in own.nodes]
     values = data.values if order == list(range(len(data.nodes))) else np.asarray(data.values)[:, order]
@@ -300,7 +303,7 @@ def graph_of(
         return graph
     if graph is not None and not isinstance(graph, str | Path):
         raise InputError(
-            f"graph: got a {type(graph).__name__}; expected an STGraph, or the path of a file of links. Of a table "
+            f"graph: got {an(type(graph).__name__)}; expected an STGraph, or the path of a file of links. Of a table "
             "make a graph: STGraph.from_distances(table) where its numbers are distances, else from_pandas(table)."
         )
     if nearest is not None:

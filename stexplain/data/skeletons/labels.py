@@ -13,6 +13,7 @@ from stexplain.checking import warn_caller
 from stexplain.errors import DataError, InputError
 from stexplain.reading import given_path
 from stexplain.reading.table import read_csv, separator_of
+from stexplain.wording import agree, an
 
 # Names of the column of recordings, and of that of classes, as tables of others have them.
 _IDS = ("file", "sample", "id", "name", "recording", "video", "clip", "filename", "path", "participant_id")
@@ -54,7 +55,7 @@ def read_labels(
     where = "labels"
     if not isinstance(given, pd.DataFrame | str | Path):
         raise InputError(
-            f"labels: got a {type(given).__name__}; expected a mapping from the name of a recording to its class, a "
+            f"labels: got {an(type(given).__name__)}; expected a mapping from the name of a recording to its class, a "
             "table, or a CSV. Of a list give dict(zip(names, labels))."
         )
     if isinstance(given, pd.DataFrame):
@@ -202,8 +203,9 @@ def warn_of_folders(others: Sequence[tuple[str, str, str]], labels: Sequence[str
     if contradicting:
         name, folder, label = contradicting[0]
         warn_caller(
-            f"labels: {len(contradicting)} of {len(labels)} recordings lie in the folder of another class, such as "
-            f"{name!r} in {folder!r}, with the label {label!r}. The labels count."
+            f"labels: {len(contradicting)} of {len(labels)} recordings "
+            f"{agree(len(contradicting), 'lies', 'lie')} in the folder of another class, such as {name!r} in "
+            f"{folder!r}, with the label {label!r}. The labels count."
         )
 
 

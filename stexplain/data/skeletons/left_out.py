@@ -11,6 +11,7 @@ import numpy as np
 from stexplain.checking import warn_caller
 from stexplain.data.skeletons.take import Take
 from stexplain.errors import DataError
+from stexplain.wording import agree
 
 UNLABELLED, FURTHER, EMPTY = "no label", "further body", "empty"
 NOBODY = "it holds no body in any frame"
@@ -80,18 +81,21 @@ def say_left_out(
         others = set(table or ()) - set(kept) - {one["sample"] for one in left_out}
         unknown_ones = f"; of labels, no recording is called {sorted(others)[0]!r}" if others else ""
         warn_caller(
-            f"{path}: {len(unlabelled)} of {len(unlabelled) + len(kept)} recordings have no label and were left out, "
+            f"{path}: {len(unlabelled)} of {len(unlabelled) + len(kept)} recordings "
+            f"{agree(len(unlabelled), 'has', 'have')} no label and {agree(len(unlabelled), 'was', 'were')} left out, "
             f"such as {unlabelled[0]!r}{unknown_ones}. {_LIST}"
         )
     empty = dict.fromkeys(one["sample"] for one in left_out if one["kind"] == EMPTY)
     if empty:
         warn_caller(
-            f"{path}: {len(empty)} of {len(empty) + len(kept)} recordings hold no frame with a body and were left out, "
+            f"{path}: {len(empty)} of {len(empty) + len(kept)} recordings {agree(len(empty), 'holds', 'hold')} "
+            f"no frame with a body and {agree(len(empty), 'was', 'were')} left out, "
             f"such as {next(iter(empty))!r}. {_LIST}"
         )
     further = dict.fromkeys(one["sample"] for one in left_out if one["kind"] == FURTHER)
     if further:
         warn_caller(
-            f"{path}: {len(further)} of {len(kept)} recordings hold more bodies than are kept, such as "
+            f"{path}: {len(further)} of {len(kept)} recordings {agree(len(further), 'holds', 'hold')} more "
+            "bodies than are kept, such as "
             f"{next(iter(further))!r}: give instances= for more of them. {_LIST}"
         )

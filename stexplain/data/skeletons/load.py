@@ -35,6 +35,7 @@ from stexplain.data.times.measured import Measured
 from stexplain.errors import DataError, InputError, unknown
 from stexplain.graph import STGraph
 from stexplain.reading import given_path, naming
+from stexplain.wording import an
 
 Scores = Literal["mask", "channel"]
 
@@ -125,7 +126,7 @@ def load_skeletons(
         of_table = "Write the table to a file, table.to_csv('poses.csv', index=False), and give its path"
         of_array = "Give Clips.from_arrays(arrays, labels, graph=graph), or the path of what np.save wrote, with axes="
         raise InputError(
-            f"path: got a {type(path).__name__}; expected the path of a file or folder. "
+            f"path: got {an(type(path).__name__)}; expected the path of a file or folder. "
             f"{of_table if hasattr(path, 'to_csv') else of_array}."
         )
     path = given_path(path, "path")

@@ -79,7 +79,7 @@ def unlikely_values(takes: Sequence[Take], nodes: Sequence[str]) -> str:
         >>> values = np.random.default_rng(0).random((1, 9, 2, 1), np.float32)
         >>> values[0, 2:4, 1] = -999
         >>> unlikely_values([Take("a", values, ("value",))], ["a", "b"])
-        "1 of 2 nodes hold -999, and nothing else is below zero ('b'): where it stands for no observation, write NaN."
+        "1 of 2 nodes holds -999, and nothing else is below zero ('b'): where it stands for no observation, write NaN."
     """
     if positions(takes[0].channels):
         return ""

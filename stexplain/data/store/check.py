@@ -80,8 +80,8 @@ def check_store(path: Path) -> StoreCheck:
         >>> _ = prepare_skeletons(folder / "steps.csv", folder / "store", graph=graph, labels=labels)
         >>> print(check_store(folder / "store"))  # foot moves as hip does, and b as a
         /.../store is complete: 2 recordings of 2 classes, 6 rows, 0.0 MB.
-          warning:  1 of 2 recordings repeat another recording, value for value (b)
-          warning:  1 of 2 nodes repeat another in every recording (foot as hip)
+          warning:  1 of 2 recordings repeats another recording, value for value (b)
+          warning:  1 of 2 nodes repeats another in every recording (foot as hip)
     """
     store = Store.open(path)
     # The store of files of one's own holds its card.

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from stexplain.checking.implausible import FARTHEST
 from stexplain.data.store.prepared import Rows, Store
 from stexplain.data.store.shards import spatial
+from stexplain.wording import agree
 
 BLOCK = 256
 """Recordings that are looked at together: a store may be larger than memory."""
@@ -100,16 +101,19 @@ def _look(
             found.add("again", [number])
 
 
-_SAID: dict[str, Callable[[_Found], str]] = {
-    "far": lambda found: f"hold values up to {found.largest:.3g}",
-    "together": lambda found: f"have frames ({found.frames_together:,} in all) with all nodes in one point",
-    "still": lambda found: "do not change in any frame",
-    "again": lambda found: "repeat another recording, value for value",
+_SAID: dict[str, Callable[[int, _Found], str]] = {
+    "far": lambda count, found: f"{agree(count, 'holds', 'hold')} values up to {found.largest:.3g}",
+    "together": lambda count, found: (
+        f"{agree(count, 'has', 'have')} frames ({found.frames_together:,} in all) with all nodes in one point"
+    ),
+    "still": lambda count, _: f"{agree(count, 'does', 'do')} not change in any frame",
+    "again": lambda count, _: f"{agree(count, 'repeats', 'repeat')} another recording, value for value",
 }
 
 
 def _recordings(kind: str, which: Sequence[int], ids: Sequence[str], found: _Found) -> str:
-    return f"{len(which):,} of {len(ids):,} recordings {_SAID[kind](found)} ({_few([ids[one] for one in which])})"
+    said = _SAID[kind](len(which), found)
+    return f"{len(which):,} of {len(ids):,} recordings {said} ({_few([ids[one] for one in which])})"
 
 
 def _nodes(nodes: Sequence[str], found: _Found) -> list[str]:
@@ -129,11 +133,15 @@ def _nodes(nodes: Sequence[str], found: _Found) -> list[str]:
         if other != number:
             twins.append(f"{nodes[number]} as {nodes[other]}")
     kinds = (
-        ("are never observed", [nodes[number] for number in np.flatnonzero(silent).tolist()]),
-        ("never change", [nodes[number] for number in np.flatnonzero(still).tolist()]),
-        ("repeat another in every recording", twins),
+        ("is never observed", "are never observed", [nodes[number] for number in np.flatnonzero(silent).tolist()]),
+        ("never changes", "never change", [nodes[number] for number in np.flatnonzero(still).tolist()]),
+        ("repeats another in every recording", "repeat another in every recording", twins),
     )
-    return [f"{len(named)} of {len(nodes)} nodes {what} ({_few(named)})" for what, named in kinds if named]
+    return [
+        f"{len(named)} of {len(nodes)} nodes {agree(len(named), one, many)} ({_few(named)})"
+        for one, many, named in kinds
+        if named
+    ]
 
 
 def _few(names: Sequence[str]) -> str:

@@ -19,7 +19,7 @@ FARTHEST = 0.5
 FARTHEST_OVER_A_GAP = 2.0
 """As far, in sizes of a body, as someone runs in half a second: over `LONGEST_GAP` frames of 30 a second."""
 LONGEST_GAP = 15
-"""The most frames between the end of a body and the begin of another that is the same person."""
+"""The most frames between the end of a body and the beginning of another that is the same person."""
 
 
 @dataclass(frozen=True)

@@ -168,7 +168,7 @@ def _times(text: pd.DataFrame) -> tuple[str, list[str]]:
         return f"pd.to_datetime(t[{parts!r}])", parts
     for place, name in enumerate(text.columns):
         cells, said = text[name], _read(text[name], f"t[{name!r}]")
-        # The begin of a query stands in each row, before the time of each.
+        # The beginning of a query stands in each row, before the time of each.
         if not said or (cells.nunique() == 1 < len(cells) and any(_varies(text[one]) for one in text.columns[place:])):
             continue
         after = text.columns[place + 1] if place + 1 < text.shape[1] else None

@@ -5,6 +5,7 @@ from torch import nn
 from stexplain.errors import InputError
 from stexplain.explainers.explainer import Explainer
 from stexplain.explainers.methods.gradient.input_gradient import InputGradient
+from stexplain.wording import an
 
 
 def as_explainer(explainer: Explainer | nn.Module) -> Explainer:
@@ -21,7 +22,7 @@ def as_explainer(explainer: Explainer | nn.Module) -> Explainer:
         return explainer
     if not isinstance(explainer, nn.Module):
         raise InputError(
-            f"explainer: got a {type(explainer).__name__}; expected an explainer, such as InputGradient(model), "
+            f"explainer: got {an(type(explainer).__name__)}; expected an explainer, such as InputGradient(model), "
             "or a model."
         )
     return InputGradient(explainer)

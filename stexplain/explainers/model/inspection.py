@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from stexplain.errors import InputError
 from stexplain.explainers.outputs.precision import HALF
+from stexplain.wording import an
 
 
 def unwrapped(model: nn.Module) -> nn.Module:
@@ -55,13 +56,14 @@ def checked_model(model: object) -> nn.Module:
         while (inside := _inside(model)) is not None:
             if model._forward_hooks or model._forward_pre_hooks:
                 raise InputError(
-                    f"model: got a {type(model).__name__} with hooks, which may change what it computes; expected them "
+                    f"model: got {an(type(model).__name__)} with hooks, which may change what it computes; "
+                    "expected them "
                     f"on the model inside, which is what runs. Register them on model.{inside[0]}, and give that."
                 )
             model = inside[1]
         if isinstance(model, nn.DataParallel) and len(model.device_ids) > 1:
             raise InputError(
-                f"model: got a {type(model).__name__} over {len(model.device_ids)} devices, whose parts run side by "
+                f"model: got {an(type(model).__name__)} over {len(model.device_ids)} devices, whose parts run side by "
                 "side; expected a model on one device, such as a copy made with device_ids=[0]."
             )
         return model

@@ -10,6 +10,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.outputs.nested import Path, mapped, tensors_in
+from stexplain.wording import an
 
 _WRAPPERS = {"module", "_orig_mod"}
 """Parts of names that `DataParallel` and `torch.compile` put in."""
@@ -163,7 +164,7 @@ def find_layer(model: nn.Module, layer: "str | nn.Module") -> tuple[str, nn.Modu
                 return name, module
         raise InputError(f"layer {type(layer).__name__} is not part of this {type(model).__name__}. Give its name.")
     if not isinstance(layer, str):
-        raise InputError(f"layer: got a {type(layer).__name__}; expected the name of a layer, or the module.")
+        raise InputError(f"layer: got {an(type(layer).__name__)}; expected the name of a layer, or the module.")
     requested, keys = split_name(layer)
     if requested in modules:
         return name_of(requested, keys), modules[requested]

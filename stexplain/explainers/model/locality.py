@@ -19,6 +19,7 @@ from stexplain.explainers.model.caller import ModelCaller
 from stexplain.explainers.model.model_input import ModelInput
 from stexplain.explainers.target import Target
 from stexplain.nn.receptive_field import OnReceptiveField
+from stexplain.wording import an
 
 # A field of more than this share of the nodes saves too little to build another model for.
 _WORTH = 0.5
@@ -133,7 +134,8 @@ def _locality(restrict: Any, nodes: frozenset[int], model_input: ModelInput) -> 
     field = torch.zeros(count, dtype=torch.bool, device=model_input.x.device)
     if not isinstance(part, nn.Module) or not len(listed) or not 0 <= int(listed.min()) <= int(listed.max()) < count:
         raise InputError(
-            f"restricted_to: got a {type(part).__name__} with the field {listed.tolist()[:5]}; expected a module whose "
+            f"restricted_to: got {an(type(part).__name__)} with the field {listed.tolist()[:5]}; expected a "
+            "module whose "
             f"attribute `field` lists the nodes that it reads, from 0 to {count - 1}, or None."
         )
     field[listed.to(field.device)] = True

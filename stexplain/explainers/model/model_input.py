@@ -19,6 +19,7 @@ from stexplain.data.times.measured import UNMEASURED, Measured
 from stexplain.errors import InputError, unknown
 from stexplain.explainers.model.arguments.values import along, repeated, rows_of, to_model
 from stexplain.explainers.model.arguments.whole_batch import Way, cut_shared, repeat_shared
+from stexplain.wording import an
 
 Signals = Tensor | NDArray[Any] | Sample | Batch
 Streams = Mapping[str, Tensor | NDArray[Any]]
@@ -164,7 +165,7 @@ def as_tensor(x: Any) -> Tensor:
     """
     if not isinstance(x, Tensor | np.ndarray):
         raise InputError(
-            f"x: got a {type(x).__name__}; expected a tensor, an array, a Sample or a Batch.{_conversion_hint(x)}"
+            f"x: got {an(type(x).__name__)}; expected a tensor, an array, a Sample or a Batch.{_conversion_hint(x)}"
         )
     if isinstance(x, np.ndarray) and x.dtype.kind not in "biufc":
         raise InputError(f"x: got an array of type {x.dtype}; expected a floating type. Use x.astype(float).")

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from stexplain.axes import check_shape
 from stexplain.checking.words import refuse_control
 from stexplain.errors import InputError
+from stexplain.wording import counted
 
 if TYPE_CHECKING:
     from stexplain.explainers.explanation import Explanation
@@ -57,7 +58,9 @@ def fill_in(e: "Explanation") -> None:
         check_shape("channels", shape, "b m t n c", b=samples, m=sizes["m"], t=frames, n=nodes)
         fill(e, "channel_names", tuple(e.channel_names) or tuple(str(index) for index in range(shape[-1])))
         if len(e.channel_names) != shape[-1]:
-            raise InputError(f"channel_names has {len(e.channel_names)} entries; expected {shape[-1]}.")
+            raise InputError(
+                f"channel_names has {counted(len(e.channel_names), 'entry', 'entries')}; expected {shape[-1]}."
+            )
     if e.standard_error is not None:
         fill(e, "standard_error", np.asarray(e.standard_error, np.float32))
         check_shape("standard_error", e.standard_error.shape, "b m t n", **sizes)
@@ -72,7 +75,10 @@ def fill_in(e: "Explanation") -> None:
         *((f"extra[{key!r}]", len(numbers), samples) for key, numbers in e.extra.items()),
     ):
         if got != expected:
-            raise InputError(f"{name} has {got} entries; expected {expected}, as values has shape {e.values.shape}.")
+            raise InputError(
+                f"{name} has {counted(got, 'entry', 'entries')}; expected {expected}, as values has shape "
+                f"{e.values.shape}."
+            )
 
 
 def _filled(values: Any, count: int, default: float, dtype: Any) -> NDArray[Any]:

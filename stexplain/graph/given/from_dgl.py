@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stexplain.errors import InputError, unknown
+from stexplain.wording import an
 
 
 def edges_of_dgl(
@@ -18,7 +19,7 @@ def edges_of_dgl(
         InputError: where it is no homogeneous graph of DGL, is a batch, or no edge has the weight.
     """
     if not all(hasattr(graph, name) for name in ("num_nodes", "edges", "edata", "canonical_etypes")):
-        raise InputError(f"graph: got a {type(graph).__name__}; expected a dgl.DGLGraph.")
+        raise InputError(f"graph: got {an(type(graph).__name__)}; expected a dgl.DGLGraph.")
     if len(graph.ntypes) != 1 or len(graph.canonical_etypes) != 1:
         raise InputError(
             f"graph: got nodes {', '.join(graph.ntypes)} with edges {', '.join(graph.etypes)}; expected one kind of "

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from stexplain.errors import InputError, unknown
 from stexplain.graph.given.from_dgl import once_each
+from stexplain.wording import an
 
 
 def edges_of_pyg(
@@ -26,7 +27,8 @@ def edges_of_pyg(
     index = getattr(data, "edge_index", None)
     if index is None or not hasattr(data, "num_nodes"):
         raise InputError(
-            f"data: got a {type(data).__name__} without edge_index; expected a torch_geometric.data.Data with one. Of "
+            f"data: got {an(type(data).__name__)} without edge_index; expected a torch_geometric.data.Data with "
+            "one. Of "
             "an edge_index alone: STGraph.from_edges(names, edge_index.T, directed=True)."
         )
     if getattr(data, "num_graphs", 1) > 1:

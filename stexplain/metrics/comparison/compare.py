@@ -26,6 +26,7 @@ from stexplain.metrics.comparison.permutation import Correction
 from stexplain.metrics.comparison.result import Comparison
 from stexplain.metrics.comparison.scores import ExplainerLike, SampleMetric, caller_of, preprocessed_by
 from stexplain.progress import Progress
+from stexplain.wording import an
 
 PlainMetric = Callable[[Explanation, Batch], ArrayLike]
 BATCH = 32
@@ -218,7 +219,7 @@ def _sample_metric(name: str, metric: "SampleMetric | PlainMetric") -> SampleMet
         return replace(metric, name=name)
     if not callable(metric):
         raise InputError(
-            f"metrics: got a {type(metric).__name__} as {name!r}; expected a SampleMetric, or a function of the "
+            f"metrics: got {an(type(metric).__name__)} as {name!r}; expected a SampleMetric, or a function of the "
             "explanation and the batch that returns one number per sample."
         )
     # A plain function takes no explainer.
@@ -251,7 +252,7 @@ def _samples(callers: Sequence[ModelCaller], given: Any, call: ModelCall) -> Any
         return _samples(callers, Batch.of(given), call)
     if not isinstance(given, Tensor | np.ndarray):
         raise InputError(
-            f"data: got a {type(given).__name__}; expected a Batch. Give a Batch, a tensor, Clips, a WindowedSeries, "
+            f"data: got {an(type(given).__name__)}; expected a Batch. Give a Batch, a tensor, Clips, a WindowedSeries, "
             "or an iterable of batches or tensors."
         )
     caller = _reader(callers, given)

@@ -21,6 +21,7 @@ from stexplain.metrics.comparison.permutation import (
     smallest_p,
 )
 from stexplain.result import Charted
+from stexplain.wording import counted
 
 LEVEL = 0.05
 """Significance level of the corrected p values."""
@@ -293,10 +294,10 @@ class Comparison(Charted):
 
     def _head(self) -> list[str]:
         target = f", target: {self.target}" if self.target else ""
-        return [f"{len(self.methods)} methods on {len(self.ids)} samples{target}"]
+        return [f"{counted(len(self.methods), 'method')} on {counted(len(self.ids), 'sample')}{target}"]
 
     def _over(self) -> str:
-        return f" over {len(set(self.groups))} groups of samples" if self.groups else ""
+        return f" over {counted(len(set(self.groups)), 'group')} of samples" if self.groups else ""
 
     def _foot(self) -> list[str]:
         table = self.to_frame()
@@ -309,7 +310,7 @@ class Comparison(Charted):
         if len(self.methods) > 1 and (least := smallest_p(units)) > LEVEL:
             of = f"{units} {'group' if self.groups else 'sample'}{'s' if units != 1 else ''}"
             lines.append(f"No p of {of} is below {least:.2g}: a test of so few cannot show a difference.")
-        return [*lines, f"Up to {missing} samples had no score and were excluded."] if missing else lines
+        return [*lines, f"Up to {counted(missing, 'sample')} had no score and were excluded."] if missing else lines
 
 
 def _reach(one: NDArray[np.float64], two: NDArray[np.float64]) -> tuple[float, float] | None:

@@ -23,6 +23,7 @@ from stexplain.metrics.fidelity import SIDES, fidelity
 from stexplain.metrics.localisation import OVER, SCORES
 from stexplain.metrics.localisation import localisation as localise
 from stexplain.metrics.robustness import sensitivity_max
+from stexplain.wording import an
 
 
 class ExplainerLike(Protocol):
@@ -287,7 +288,7 @@ def sensitivity_score(*, target: Any = None, **options: Any) -> SampleMetric:
         inner = explainer.explainer if isinstance(explainer, AbsoluteAttribution) else explainer
         if not isinstance(inner, Explainer):
             raise InputError(
-                f"sensitivity: got a {type(inner).__name__} as the method {e.method!r}; expected an Explainer, which "
+                f"sensitivity: got {an(type(inner).__name__)} as the method {e.method!r}; expected an Explainer, which "
                 "can explain the perturbed samples."
             )
         return sensitivity_max(inner, batch, target=target, **{**arguments, **options}).maximum

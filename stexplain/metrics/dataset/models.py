@@ -11,6 +11,7 @@ from stexplain.cards import Recipe, trusted_names
 from stexplain.checking.words import shown
 from stexplain.errors import DataError, InputError
 from stexplain.nn.checkpoint import load_model, save_model
+from stexplain.wording import an
 
 ModelLike = nn.Module | str | Path
 """A module, the folder of a saved model, or ``"package.module:factory"``, a module or what makes one."""
@@ -41,7 +42,7 @@ def model_of(model: ModelLike) -> nn.Module:
     made = made() if callable(made) and not isinstance(made, nn.Module) else made
     if not isinstance(made, nn.Module):
         raise InputError(
-            f"model: got {str(model)!r}, which is or makes a {type(made).__name__}; expected an nn.Module."
+            f"model: got {str(model)!r}, which is or makes {an(type(made).__name__)}; expected an nn.Module."
         )
     return made
 
@@ -59,7 +60,8 @@ def place_of(model: ModelLike, folder: Path) -> str:
         load_model(folder / "model")
     except (InputError, DataError) as error:
         raise InputError(
-            f"model: got a {type(model).__name__} that other processes cannot load. Give the folder of a saved model, "
+            f"model: got {an(type(model).__name__)} that other processes cannot load. Give the folder of a "
+            "saved model, "
             'or "package.module:factory", which makes it; or leave out `workers` and `engine`.'
         ) from error
     return str((folder / "model").resolve())

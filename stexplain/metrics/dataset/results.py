@@ -13,6 +13,7 @@ from stexplain.checking import checked
 from stexplain.explainers.explanation import Explanation
 from stexplain.metrics.truth.effect import USED, effect_frame, used_regions
 from stexplain.result import Result
+from stexplain.wording import counted
 
 
 @checked
@@ -48,7 +49,10 @@ class DatasetEffect(Result):
     score: str
 
     def _said(self) -> str:
-        return f"{len(self.ids)} clips: {self.values.shape[1]} windows of {self.values.shape[2]} groups of nodes"
+        return (
+            f"{counted(len(self.ids), 'clip')}: {self.values.shape[1]} windows of {self.values.shape[2]} groups "
+            "of nodes"
+        )
 
     def used(self, share: float = USED) -> NDArray[np.bool_]:
         """The regions that the model used, ``[n, W, G]``; see `Effect.used`."""

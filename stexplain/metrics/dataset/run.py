@@ -21,6 +21,7 @@ from stexplain.metrics.dataset.parts import PLAN, Arrays, count, each_part, keep
 from stexplain.metrics.dataset.worker import table_hash
 from stexplain.progress import progress_bar
 from stexplain.version import __version__
+from stexplain.wording import an
 
 WORKER = "stexplain.metrics.dataset.worker"
 PART = 512
@@ -31,7 +32,8 @@ def sampled(model: nn.Module, clips: Clips) -> Clips:
     """The clips as the model gets them: by its recipe, where it has one."""
     if not isinstance(clips, Clips):
         raise InputError(
-            f"clips: got a {type(clips).__name__}; expected Clips, as load_dataset gives them, or Clips.from_arrays of "
+            f"clips: got {an(type(clips).__name__)}; expected Clips, as load_dataset gives them, or "
+            "Clips.from_arrays of "
             "your own arrays."
         )
     if not len(clips):

@@ -20,6 +20,7 @@ from stexplain.metrics.localisation import row_scores
 from stexplain.metrics.ranking import equal_but_for_rounding
 from stexplain.metrics.truth.effect import USED, Effect
 from stexplain.result import Result
+from stexplain.wording import counted
 
 OVER = ("groups", "regions")
 """What is ranked: groups (by default, single nodes), or regions, that is groups in windows of time."""
@@ -45,7 +46,7 @@ class Agreement(Result):
     scores: dict[str, dict[str, NDArray[np.float64]]]
 
     def _said(self) -> str:
-        return f"{len(next(iter(next(iter(self.scores.values())).values())))} samples with the effect"
+        return f"{counted(len(next(iter(next(iter(self.scores.values())).values()))), 'sample')} with the effect"
 
     def to_frame(self) -> pd.DataFrame:
         """A row per axis (`OVER`) and score: ``over, score, value, samples, excluded``; value is the mean."""

@@ -26,6 +26,7 @@ from stexplain.metrics.masked_model import MaskedModel
 from stexplain.metrics.truth.margin import MarginOverOthers
 from stexplain.metrics.truth.regions import Regions, members_of
 from stexplain.result import Result
+from stexplain.wording import counted
 
 USED = 0.05
 """A region counts as used where its effect is above this share of the sample's largest."""
@@ -67,7 +68,10 @@ class Effect(Result):
     score: str
 
     def _said(self) -> str:
-        return f"{len(self.ids)} samples: {self.values.shape[1]} windows of {self.values.shape[2]} groups of nodes"
+        return (
+            f"{counted(len(self.ids), 'sample')}: {self.values.shape[1]} windows of {self.values.shape[2]} "
+            "groups of nodes"
+        )
 
     def used(self, share: float = USED) -> NDArray[np.bool_]:
         """The regions that the model used, ``[B, W, G]``: those whose effect is above a share of the largest.

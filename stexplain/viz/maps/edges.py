@@ -35,6 +35,7 @@ from stexplain.viz.theme import (
     styled,
     titled,
 )
+from stexplain.wording import counted
 
 if TYPE_CHECKING:
     from stexplain.graph import STGraph
@@ -235,7 +236,7 @@ def edge_timeline(
     labels = [f"{a} → {b}" if a != b else f"{a}, itself" for a, b in shown.index]
     values = shown.to_numpy()
     if len(order) > edges:
-        labels.append(f"{len(order) - edges} others, summed")
+        labels.append(counted(len(order) - edges, "other", "others, summed"))
         rest = table.loc[order[edges:]].sum().to_numpy()
         said_of_sum = beyond(values, rest)
         values = np.vstack([values, rest])

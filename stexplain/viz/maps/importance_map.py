@@ -15,6 +15,7 @@ from stexplain.viz.bands import Bands
 from stexplain.viz.columns import expect
 from stexplain.viz.names import grouped, ordered, said
 from stexplain.viz.theme import MUTED, colour_legend, colour_scale, layered, rows, styled, titled
+from stexplain.wording import counted
 
 
 @checked
@@ -127,7 +128,7 @@ def of_each_class(psi: pd.DataFrame, most: int = 20) -> str:
     """
     nodes = list(psi.columns)
     texts = [(name, said(nodes, row)) for name, row in zip(psi.index, psi.to_numpy(np.float64), strict=True)]
-    more = f" And {len(texts) - most} more classes." if len(texts) > most else ""
+    more = f" And {counted(len(texts) - most, 'more class', 'more classes')}." if len(texts) > most else ""
     lines = [f"{name}: {text}." for name, text in texts[:most] if text]
     return f"Most important nodes. {' '.join(lines)}{more}" if lines else ""
 

@@ -27,6 +27,7 @@ from stexplain.viz.theme import (
     styled,
     titled,
 )
+from stexplain.wording import counted
 
 if TYPE_CHECKING:
     from stexplain.explainers.explanation import Explanation
@@ -91,7 +92,7 @@ def lag_map(
     drawn = readable = values[:, at]
     others = [index for index in range(count) if index not in set(at)]
     if others:
-        labels.append(f"{len(others)} others, summed")
+        labels.append(counted(len(others), "other", "others, summed"))
         # nansum turns a frame without observations into 0; keep it missing, whatever the sensors that are shown have.
         unseen = np.isnan(values[:, others]).all(axis=1)
         rest = np.where(unseen, np.nan, np.nansum(values[:, others], axis=1))
@@ -146,7 +147,8 @@ def lag_map(
         lines.append("Framed in green: ground truth.")
         outside = int(positions[:, others].sum())
         if outside:
-            lines.append(f"{outside} more positions of the ground truth are at sensors that are not shown.")
+            more = counted(outside, "more position of the ground truth is", "more positions of the ground truth are")
+            lines.append(f"{more} at sensors that are not shown.")
     if readable is not drawn:
         lines.append(beyond(readable, drawn[:, -1]))
     if bool(np.isnan(drawn).any()):

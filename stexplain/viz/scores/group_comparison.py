@@ -24,6 +24,7 @@ from stexplain.viz.theme import (
     styled,
     titled,
 )
+from stexplain.wording import an
 
 _WIDTH = 420
 
@@ -54,7 +55,7 @@ def group_comparison(
         >>> chart = group_comparison(compare_groups(maps, ["control"] * 6 + ["patient"] * 6, windows=2))
     """
     if not isinstance(result, GroupComparison):
-        raise InputError(f"result: got a {type(result).__name__}; expected what compare_groups returns.")
+        raise InputError(f"result: got {an(type(result).__name__)}; expected what compare_groups returns.")
     check_counts(nodes=nodes)
     level = float(level)
     table = result.to_frame()

@@ -100,7 +100,7 @@ def test_what_arrays_need_cannot_be_called_with_anything_else(tmp_path):
         ((IDS, {"30": 0}, MATRIX), r"is \(3, 3\); expected numbers \[1, 1\]"),
         ((IDS, {"30": 0}, "matrix"), "is str"),
         ((1, 2), "holds a tuple"),
-        (np.array(5), "holds a ndarray"),
+        (np.array(5), "holds an ndarray"),
     ],
 )
 def test_what_is_no_adjacency(tmp_path, value, message):

@@ -150,7 +150,7 @@ def test_negative_weights_and_lonely_nodes_are_named_once(way, tmp_path):
     said = [str(one.message) for one in caught]
     assert len(said) == 2
     assert "one node without an edge" in said[0]
-    assert "1 of 2 weights are negative" in said[1]
+    assert "1 of 2 weights is negative" in said[1]
 
 
 @pytest.mark.parametrize("kind", ["matrix", "table", "csv beside", "libcity"])

@@ -137,7 +137,7 @@ def test_a_recording_becomes_a_series_in_its_time_without_its_bad_spans():
     [
         (lambda: 7, r"got int; expected mne.Epochs.*give its path"),
         (lambda: "subject-epo.fif", r"there is no subject-epo.fif. Give a file of epochs, a folder of them"),
-        (lambda: epochs(montage=False)[0], r"6 of 6 channels have no position \(Fz, C3, Cz\).*set_montage"),
+        (lambda: epochs(montage=False)[0], r"got no position of 6 of 6 channels \(Fz, C3, Cz\).*set_montage"),
         (lambda: epochs(kind=["eeg"] * 4 + ["mag"] * 2, montage=False)[0], r"kinds eeg, mag.*picks='eeg'"),
         (
             lambda: {"a": epochs()[0], "b": epochs(rate=50.0)[0]},
@@ -226,5 +226,5 @@ def test_an_observed_value_that_is_no_number_is_refused_and_a_bad_channels_is_no
 def test_a_file_whose_electrodes_have_no_place_is_named(tmp_path):
     made = mne.EpochsArray(trials(), info(montage=False))
     made.save(tmp_path / "a-epo.fif")
-    with pytest.raises(DataError, match=r"a-epo\.fif: data: 6 of 6 channels have no position"):
+    with pytest.raises(DataError, match=r"a-epo\.fif: data: got no position of 6 of 6 channels"):
         stx.load_eeg(tmp_path / "a-epo.fif")

@@ -58,7 +58,7 @@ def test_a_frame_is_read_as_its_csv(tmp_path):
 def test_the_options_of_files_work_for_frames():
     table = frame().drop(index=TIMES[[7]])
     table.iloc[3, 1] = 0.0
-    with pytest.warns(UserWarning, match="the DataFrame: 1 of 40 times are not there"):
+    with pytest.warns(UserWarning, match="the DataFrame: 1 of 40 times is not there"):
         series = stx.load_sensors(table, links="none", missing=0.0, units="mph", **SIZES)
     assert np.argwhere(~whole(series)[1][..., 0]).tolist() == [[3, 1], [7, 0], [7, 1], [7, 2]]
     places = pd.DataFrame({"sensor_id": NAMES, "latitude": [34.0, 34.1, 34.2], "longitude": [-118.0, -118.1, -118.2]})

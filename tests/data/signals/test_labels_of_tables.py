@@ -62,7 +62,7 @@ def test_offsets_that_change_are_refused_with_the_remedy(tmp_path):
 
 
 def test_sensors_that_the_graph_lacks_are_named(tmp_path):
-    with pytest.warns(UserWarning, match="1 of 5 sensors are no node of the graph and were left out: 'other'"):
+    with pytest.warns(UserWarning, match="1 of 5 sensors is no node of the graph and was left out: 'other'"):
         load(tmp_path, frame().assign(other=np.random.default_rng(0).random(T)))
 
 

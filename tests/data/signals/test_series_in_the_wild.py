@@ -38,7 +38,7 @@ def written(path, table):
 def test_a_number_for_no_observation_is_said_and_its_remedy_works(tmp_path, code):
     table = frame()
     table.iloc[3:6, 1] = code
-    with pytest.warns(UserWarning, match=f"1 of 3 sensors hold {code:g}, .*'12'.*give missing={code:g}"):
+    with pytest.warns(UserWarning, match=f"1 of 3 sensors holds {code:g}, .*'12'.*give missing={code:g}"):
         stx.load_sensors(written(tmp_path / "a.csv", table), **HOW)
     seen = whole(stx.load_sensors(tmp_path / "a.csv", missing=code, **HOW))[1]
     assert np.argwhere(~seen).tolist() == [[3, 1], [4, 1], [5, 1]]

@@ -72,7 +72,7 @@ def test_numbers_that_stand_for_no_observation_are_suspected_with_a_remedy_that_
     table = values()
     table[3:6, 1] = code
     frame(table).to_csv(tmp_path / "s.csv")
-    with pytest.warns(UserWarning, match=r"1 of 4 sensors hold .* give missing=") as said:
+    with pytest.warns(UserWarning, match=r"1 of 4 sensors holds .* give missing=") as said:
         load(tmp_path / "s.csv")
     given = float(str(said[0].message).partition("missing=")[2].split(". ")[0])
     series = load(tmp_path / "s.csv", missing=given)

@@ -101,7 +101,7 @@ def test_a_table_of_labels_that_was_not_given_is_named(tmp_path):
 
 def test_recordings_without_a_label_are_told(tmp_path):
     raw = laid(tmp_path, "a", "b", "c")
-    with pytest.warns(UserWarning, match="1 of 3 recordings have no label.*'c'; of labels, no recording is called 'C'"):
+    with pytest.warns(UserWarning, match="1 of 3 recordings has no label.*'c'; of labels, no recording is called 'C'"):
         load_skeletons(raw, labels={"a": "x", "b": "y", "C": "x"})
     with pytest.raises(DataError, match="the first, 'a': no label is given for it; labels are given of 'A', 'B'"):
         load_skeletons(raw, labels={"A": "x", "B": "y"})
@@ -123,7 +123,7 @@ def test_more_bodies_than_are_kept_are_told(tmp_path):
     rows = [(f, p, j, x + 3 * p, y) for p in range(3) for f, xy in enumerate(walk(5, 2, seed=p)) for j, (x, y) in zip(
         ("nose", "tail"), xy, strict=True)]  # fmt: skip
     pd.DataFrame(rows, columns=["frame", "individual", "bodypart", "x", "y"]).to_csv(tmp_path / "m.csv", index=False)
-    with pytest.warns(UserWarning, match="1 of 1 recordings hold more bodies than are kept, such as 'm'"):
+    with pytest.warns(UserWarning, match="1 of 1 recordings holds more bodies than are kept, such as 'm'"):
         load_skeletons(tmp_path / "m.csv", graph=PAIR)
     load_skeletons(tmp_path / "m.csv", graph=PAIR, left_out=tmp_path / "left.txt")
     assert (tmp_path / "left.txt").read_text().count("further body") == 1

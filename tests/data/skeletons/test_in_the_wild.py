@@ -177,7 +177,7 @@ def test_smoothed_files_beside_their_own_are_one_recording_twice(tmp_path):
         table.to_csv(tmp_path / f"{name}.csv", index=False)
     with pytest.raises(DataError, match="'vDLC_filtered' is 'vDLC' once more, smoothed"):
         load_skeletons(tmp_path, graph=LEG)
-    with pytest.warns(UserWarning, match="1 of 2 recordings have no label"):
+    with pytest.warns(UserWarning, match="1 of 2 recordings has no label"):
         load_skeletons(tmp_path, graph=LEG, labels={"vDLC_filtered": "x"}, left_out=None)
 
 

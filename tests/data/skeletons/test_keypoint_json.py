@@ -226,7 +226,7 @@ def test_a_frame_that_stands_twice_is_refused(tmp_path):
 def test_a_recording_without_a_body_is_left_out_and_said(tmp_path):
     written(tmp_path / "a" / "one.json", predicted([walk(3, 17)]))
     written(tmp_path / "b" / "none.json", [{"frame_id": 0, "instances": []}])
-    with pytest.warns(UserWarning, match="1 of 2 recordings hold no frame with a body and were left out, such as 'no"):
+    with pytest.warns(UserWarning, match="1 of 2 recordings holds no frame with a body and was left out, such as 'no"):
         assert load_skeletons(tmp_path, graph="coco-17").ids == ["one"]
     with pytest.raises(DataError, match="no recording can be used; the first, 'none': it holds no body"):
         load_skeletons(tmp_path / "b", graph="coco-17")

@@ -173,7 +173,9 @@ def test_a_number_that_is_hardly_an_observation_is_said(tmp_path):
     values = np.abs(series(2))
     values[0, 2, 1:3] = -999
     path = written(tmp_path / "s.ts", values, ["1.0", "2.0"])
-    with pytest.warns(UserWarning, match=r"1 of 6 nodes hold -999, and nothing else is below zero \('2'\).* write NaN"):
+    with pytest.warns(
+        UserWarning, match=r"1 of 6 nodes holds -999, and nothing else is below zero \('2'\).* write NaN"
+    ):
         load_skeletons(path, graph=SIX)
     path.write_text(path.read_text().replace("-999.0", "?"))
     assert np.argwhere(~load_skeletons(path, graph=SIX)[0].observed[0]).tolist() == [[1, 2], [2, 2]]

@@ -73,7 +73,7 @@ def test_numbers_of_classes_are_counted_from_where_only_one_start_fits(tmp_path,
 def test_folders_of_other_classes_than_the_labels_are_said(tmp_path):
     given = three(tmp_path, ["sit", "walk", "sit"], ["walk", "walk", "sit"])
     with pytest.warns(
-        UserWarning, match=r"1 of 3 recordings lie in the folder of another class, such as 'p0' in 'walk'"
+        UserWarning, match=r"1 of 3 recordings lies in the folder of another class, such as 'p0' in 'walk'"
     ):
         assert classes_of(load_skeletons(**given)) == ["sit", "walk", "sit"]
     # Folders of subjects are none of classes.

@@ -74,12 +74,12 @@ def centred(x):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (far, ["1 of 6 recordings hold values up to 1e+30 (1)"]),
-        (together, ["1 of 6 recordings have frames (2 in all) with all nodes in one point (2)"]),
-        (still, ["1 of 6 recordings do not change in any frame (4)"]),
-        (again, ["1 of 6 recordings repeat another recording, value for value (5)"]),
-        (frozen_node, ["1 of 4 nodes never change (foot)"]),
-        (twin, ["1 of 4 nodes repeat another in every recording (toe as knee)"]),
+        (far, ["1 of 6 recordings holds values up to 1e+30 (1)"]),
+        (together, ["1 of 6 recordings has frames (2 in all) with all nodes in one point (2)"]),
+        (still, ["1 of 6 recordings does not change in any frame (4)"]),
+        (again, ["1 of 6 recordings repeats another recording, value for value (5)"]),
+        (frozen_node, ["1 of 4 nodes never changes (foot)"]),
+        (twin, ["1 of 4 nodes repeats another in every recording (toe as knee)"]),
         (lambda x: None, []),
         (centred, []),
     ],
@@ -130,7 +130,7 @@ def test_values_without_a_known_unit_are_compared_with_the_usual_ones(tmp_path):
     from stexplain.data.store.own import write_own
 
     summary = write_own(tmp_path / "store", lambda path: clips, name="eeg", command="-", unlabelled="-")
-    assert list(summary.warnings) == ["1 of 6 recordings hold values up to 50 (3)"]
+    assert list(summary.warnings) == ["1 of 6 recordings holds values up to 50 (3)"]
 
 
 def test_sensors_of_a_series_are_named_in_its_report(tmp_path, monkeypatch):

@@ -45,7 +45,7 @@ def test_a_module_is_found_by_identity():
         find_layer(model, nn.Linear(1, 1))
     with pytest.raises(InputError, match="layer Wrapped is not part"):
         find_layer(model, model)
-    with pytest.raises(InputError, match="layer: got a int; expected the name"):
+    with pytest.raises(InputError, match="layer: got an int; expected the name"):
         find_layer(model, 3)
     with pytest.raises(InputError, match="Did you mean 'conv'"):
         find_layer(model, "conf")

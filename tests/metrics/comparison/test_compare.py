@@ -171,7 +171,7 @@ def test_the_same_seed_gives_the_same_numbers():
         ([Motion()], [], planted(2), "metrics: got none"),
         ([Motion(), Motion()], [level], planted(2), "got two named 'motion energy'"),
         ([Motion()], [level, level], planted(2), "got two named 'level'"),
-        ([Motion()], {"level": 3}, planted(2), "got a int as 'level'; expected a SampleMetric"),
+        ([Motion()], {"level": 3}, planted(2), "got an int as 'level'; expected a SampleMetric"),
         ([Motion()], [level], [], "got no samples"),
         ([Motion()], [level], ["clips"], "got a str; expected a Batch"),
         ([Motion()], {"mean": lambda e, batch: e.values.mean()}, planted(2), "metric 'mean' has shape"),

@@ -41,7 +41,7 @@ def test_a_graph_without_positions_is_not_drawn():
 
 @pytest.mark.parametrize(
     ("wrong", "message"),
-    [({"nodes": 0}, "nodes: got 0"), ({"result": 3}, "result: got a int; expected what compare_groups")],
+    [({"nodes": 0}, "nodes: got 0"), ({"result": 3}, "result: got an int; expected what compare_groups")],
 )
 def test_what_cannot_be_drawn(result, wrong, message):
     with pytest.raises(InputError, match=message):

@@ -21,6 +21,7 @@ from stexplain.data.times.measured import Measured
 from stexplain.errors import InputError
 from stexplain.graph import STGraph
 from stexplain.reading import given_path, naming
+from stexplain.wording import an
 
 # FIFF's numbers of units, which MNE's channels carry.
 _UNITS = {107: "V", 112: "T", 201: "T/m", 6: "M"}
@@ -83,8 +84,8 @@ def load_eeg(
     """
     if hasattr(data, "shape") and hasattr(data, "dtype"):
         raise InputError(
-            f"data: got a {type(data).__name__}; expected mne.Epochs, a list of mne.Evoked, an mne.io.Raw, or a path. "
-            "An array of trials x electrodes x samples goes in as it is, explain(model, array, inputs='b n t', "
+            f"data: got {an(type(data).__name__)}; expected mne.Epochs, a list of mne.Evoked, an mne.io.Raw, or "
+            "a path. An array of trials x electrodes x samples goes in as it is, explain(model, array, inputs='b n t', "
             "graph=graph); with subjects and labels by Clips.from_arrays."
         )
     try:
@@ -288,7 +289,7 @@ def _electrodes(picked: Any, nearest: int) -> STGraph:
     lacking = [name for name in picked.ch_names if not np.isfinite(places.get(name, np.full(3, np.nan))).all()]
     if lacking:
         raise InputError(
-            f"data: {len(lacking)} of {len(picked.ch_names)} channels have no position ({', '.join(lacking[:3])}); "
+            f"data: got no position of {len(lacking)} of {len(picked.ch_names)} channels ({', '.join(lacking[:3])}); "
             "expected a montage, of which the graph is made. Set one: data.set_montage('colin27_1020'), pick the "
             "channels that have one, or give graph=."
         )

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stexplain.errors import DataError
+from stexplain.wording import an
 
 _DEPTH, _SHOWN, _MOST = 3, 4, 600
 """How deep arrays are looked for, how many are shown, and how many joints are not those of a mesh."""
@@ -51,7 +52,8 @@ def refuse_others(path: Path, content: Any) -> NoReturn:
             f"it: {split}; give axes='t n c' and graph=."
         )
     raise DataError(
-        f"{path} holds a {type(content).__name__}{held}; expected pyskl's annotations, a list of dictionaries, such as "
+        f"{path} holds {an(type(content).__name__)}{held}; expected pyskl's annotations, a list of "
+        "dictionaries, such as "
         f"{_EXAMPLE}.{remedy}"
     )
 

@@ -7,6 +7,7 @@ import numpy as np
 from stexplain.checking import warn_caller
 from stexplain.explainers.explanation import Explanation
 from stexplain.explainers.model.derivative.compare import NO_DERIVATIVE
+from stexplain.wording import counted
 
 # Of contributions that cancel, the difference of scores is small and no measure by itself: half of their size is one.
 # What is below a thousandth of the score is its rounding.
@@ -33,7 +34,7 @@ def check_convergence(explanation: Explanation, *, tolerance: float, finer: str)
         >>> with warnings.catch_warnings(record=True) as caught:
         ...     warnings.simplefilter("always")
         ...     print(check_convergence(e, tolerance=0.05, finer="`steps` (now 32)").notes[0][:67])
-        No convergence: contributions do not add up in 1 of 1 samples. They
+        No convergence: contributions do not add up in 1 of 1 sample. They
         >>> len(caught)
         1
     """
@@ -48,7 +49,8 @@ def check_convergence(explanation: Explanation, *, tolerance: float, finer: str)
     # The largest gap stands for all: where it is, and what it is of.
     worst = int(np.argmax(np.where(missed, gap, -1)))
     note = (
-        f"No convergence: contributions do not add up in {missed.sum()} of {len(explanation)} samples. They miss the "
+        f"No convergence: contributions do not add up in {missed.sum()} of "
+        f"{counted(len(explanation), 'sample')}. They miss the "
         f"difference of scores between sample and baseline, {difference[worst]:.3g}, by up to {gap[worst]:.3g}"
     )
     if any(one.startswith(NO_DERIVATIVE) for one in explanation.notes):

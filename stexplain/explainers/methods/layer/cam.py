@@ -16,6 +16,7 @@ from stexplain.explainers.model.caller import ScoreFn
 from stexplain.explainers.model.layer_names import find_layer
 from stexplain.explainers.model.model_input import ModelInput, Signals
 from stexplain.explainers.target import Scores
+from stexplain.wording import an
 
 _Pointwise = nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d
 
@@ -159,7 +160,7 @@ def _linear(model: nn.Module, head: "str | nn.Module | None") -> tuple[str, nn.M
         head = candidates[-1]
     name, module = find_layer(model, head)
     if not _is_pointwise(module) or not isinstance(module, _Pointwise):
-        raise InputError(f"head {name!r}: got a {type(module).__name__}; expected a Linear or a 1x1 convolution.")
+        raise InputError(f"head {name!r}: got {an(type(module).__name__)}; expected a Linear or a 1x1 convolution.")
     return name, module
 
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from stexplain.errors import InputError
+from stexplain.wording import an
 
 
 def mapped(value: Any, change: Callable[[Tensor], Tensor], other: Callable[[Any], Any] = lambda value: value) -> Any:
@@ -178,7 +179,7 @@ def per_sample_value(name: str, value: Any, samples: int) -> Any:
     if _has_entries(value, samples) or (isinstance(value, list | tuple) and len(value) == samples):
         return value
     shapes = [str(tuple(tensor.shape)) for tensor in tensors_in(value)]
-    got = f"has shape {', '.join(shapes)}" if shapes else f"is a {type(value).__name__}"
+    got = f"has shape {', '.join(shapes)}" if shapes else f"is {an(type(value).__name__)}"
     raise InputError(
         f"per_sample[{name!r}] {got}; expected {samples} entries along its first axis, one per sample. Arguments that "
         "are the same for all samples go into `shared`."

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from stexplain.checking.values import tensor_of_numbers
 from stexplain.errors import InputError
+from stexplain.wording import agree, an, counted
 
 
 def observed_in(given: Any, missing: Tensor) -> Tensor:
@@ -41,7 +42,8 @@ def observed_in(given: Any, missing: Tensor) -> Tensor:
     if len(wrong):
         sample, instance, frame, node = wrong[0].tolist()
         raise InputError(
-            f"x is NaN at {len(wrong)} positions that `observed` says were observed, the first in sample {sample}, "
+            f"x is NaN at {counted(len(wrong), 'position')} that `observed` says "
+            f"{agree(len(wrong), 'was', 'were')} observed, the first in sample {sample}, "
             f"instance {instance}, frame {frame}, node {node}. Mark them as not observed."
         )
     return mask
@@ -54,6 +56,6 @@ def observed_twice(x: Any) -> InputError:
         x: the samples.
     """
     return InputError(
-        f"observed: got it with a {type(x).__name__}; expected it with one tensor. Samples of a dataset bring "
+        f"observed: got it with {an(type(x).__name__)}; expected it with one tensor. Samples of a dataset bring "
         "it themselves: Sample(x, valid, observed=...)."
     )

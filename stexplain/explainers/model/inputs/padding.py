@@ -8,6 +8,8 @@ said; it changes nothing that goes into the model.
 import torch
 from torch import Tensor
 
+from stexplain.wording import agree
+
 # Frames in a row that repeat the one before, from which on they are taken for padding. Two alike happen.
 _REPEATS = 3
 
@@ -94,8 +96,9 @@ def sentence(padding: Tensor) -> str:
         >>> sentence(torch.tensor([[[False, True, True]], [[False, False, False]]]))
         'Padding: 2 of 6 frames, in 1 of 2 samples, are zero or repeat one frame: left out. Keep them by valid=True.'
     """
-    samples = int(padding.flatten(1).any(1).sum())
+    samples, frames = int(padding.flatten(1).any(1).sum()), int(padding.sum())
     return (
-        f"Padding: {int(padding.sum())} of {padding.numel()} frames, in {samples} of {len(padding)} samples, are zero "
-        "or repeat one frame: left out. Keep them by valid=True."
+        f"Padding: {frames} of {padding.numel()} frames, in {samples} of {len(padding)} samples, "
+        f"{agree(frames, 'is', 'are')} zero or {agree(frames, 'repeats', 'repeat')} one frame: left out. Keep "
+        "them by valid=True."
     )

@@ -28,6 +28,7 @@ from stexplain.explainers.model.model_input import ModelInput, Signals, as_tenso
 from stexplain.explainers.model.model_input import Streams as TensorsByName
 from stexplain.explainers.model.recipe import apply_recipe
 from stexplain.graph import STGraph
+from stexplain.wording import an
 
 
 @checked
@@ -55,7 +56,7 @@ class InputPreparer(ABC):
         self.model = None if model is None else checked_model(model)
         if graph is not None and not isinstance(graph, STGraph):
             raise InputError(
-                f"graph: got a {type(graph).__name__}; expected an STGraph. Make one: STGraph.from_networkx(graph), "
+                f"graph: got {an(type(graph).__name__)}; expected an STGraph. Make one: STGraph.from_networkx(graph), "
                 "from_dgl, from_pyg, from_edges, from_pandas or from_adjacency."
             )
         # Whose recipe samples raw clips: a baseline explainer calls no model, but must see what the model sees.

@@ -8,6 +8,7 @@ from torch import Tensor
 from stexplain.axes import Layout
 from stexplain.errors import InputError
 from stexplain.graph import STGraph
+from stexplain.wording import counted
 
 
 def folded_axes(layout: Layout) -> set[str]:
@@ -52,7 +53,9 @@ def sizes_of(layout: Layout, x: Tensor, known: Mapping[str, int], graph: STGraph
         raise InputError(f"x has shape {tuple(x.shape)}: there is nothing to explain. Give at least one sample.")
     # A layout without n is not checked against the graph by its pattern.
     if graph is not None and sizes["n"] != len(graph):
-        raise InputError(f"x has {sizes['n']} nodes and the graph {len(graph)}. Give the graph of the model.")
+        raise InputError(
+            f"x has {counted(sizes['n'], 'node')} and the graph {len(graph)}. Give the graph of the model."
+        )
     return sizes
 
 

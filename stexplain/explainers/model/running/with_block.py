@@ -9,6 +9,7 @@ from torch import nn
 
 from stexplain.errors import InputError
 from stexplain.explainers.model.running.frozen import frozen_eval
+from stexplain.wording import an
 
 
 class WithBlock:
@@ -52,6 +53,6 @@ class WithBlock:
     def __getstate__(self) -> dict[str, Any]:
         if self._frozen_blocks:
             raise InputError(
-                f"got a {type(self).__name__} whose `with` block is open; expected one outside of it. Copy it before."
+                f"got {an(type(self).__name__)} whose `with` block is open; expected one outside of it. Copy it before."
             )
         return vars(self)

@@ -51,7 +51,7 @@ def test_so_it_is_in_names_of_sites_and_in_a_csv(tmp_path):
     TABLE.to_csv(tmp_path / "phenotypic.csv", index=False)
     files = {f"Pitt_00{number}": label for number, label in zip(TABLE["SUB_ID"], TABLE["DX_GROUP"], strict=True)}
     for labels in (tmp_path / "phenotypic.csv", files):
-        with pytest.warns(UserWarning, match="joined by a number or the begin of a name"):
+        with pytest.warns(UserWarning, match="joined by a number or the beginning of a name"):
             assert classes_of(path, labels) == EXPECTED
 
 

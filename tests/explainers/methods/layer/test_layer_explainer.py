@@ -18,7 +18,7 @@ THEIRS = {"inputs": "b c t n m", "layout": "(b m) c t n"}
         ({"parity": "das2021"}, "das2022"),
         ({"layer": "secnd"}, "second"),
         ({"layer": nn.ReLU()}, "not part of"),
-        ({"layer": 3}, "layer: got a int"),
+        ({"layer": 3}, "layer: got an int"),
         ({"layout": "(b m) c t k"}, "'k'"),
         ({"stride": 0}, "at least 1"),
         ({"calls": "frame"}, "choice of calls.*frames"),

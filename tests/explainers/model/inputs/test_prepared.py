@@ -209,7 +209,7 @@ def test_sizes_follow_from_shape_layout_and_what_is_known():
     assert sizes_of(Layout("(b m) t n"), x, {"m": 3}, None) == {"b": 4, "m": 3, "t": 5, "n": 6, "c": 1}
     assert sizes_of(Layout("(b n) t c"), x, {"n": 3}, None) == {"b": 4, "m": 1, "t": 5, "n": 3, "c": 6}
     # Without an axis of nodes there is one.
-    with pytest.raises(InputError, match="x has 1 nodes and the graph 3"):
+    with pytest.raises(InputError, match="x has 1 node and the graph 3"):
         sizes_of(Layout("b t c"), x, {}, GRAPH)
     with pytest.raises(InputError, match="there is nothing to explain"):
         sizes_of(Layout("b t n"), x[:, :0], {}, None)

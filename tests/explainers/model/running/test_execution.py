@@ -142,7 +142,7 @@ def test_hooks_of_a_wrapper_are_not_left_out(how, register):
     handle = getattr(given, register)(negated if register == "register_forward_hook" else reversed_in_time)
     for kind in METHODS:
         with pytest.raises(
-            InputError, match=r"^model: got a \w+ with hooks.*Register them on model\.(module|_orig_mod)"
+            InputError, match=r"^model: got an? \w+ with hooks.*Register them on model\.(module|_orig_mod)"
         ):
             explained(kind, given)
     handle.remove()
