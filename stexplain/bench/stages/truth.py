@@ -232,7 +232,7 @@ class TruthStage(Stage[Options]):
         each = max((run.stages[self.name]["samples"] for run in runs if run.stages[self.name]["rows"]), default=0)
         units = f"{count(each)} {runs[0].units}"
         which = " Classes are of the first training of each run." if any(len(run.trainings) > 1 for run in runs) else ""
-        note = paragraph(f"Found: a mean AUROC over nodes of at least {FOUND}; {units} at most.{which}")
+        note = paragraph(f"Found: a mean AUROC over {runs[0].node}s of at least {FOUND}; {units} at most.{which}")
         return Card("Found, by class and by the plain gradient", items(lines) + note, wide=True) if lines else None
 
     def claims(self, run: RunResults) -> Iterator[Claim]:
