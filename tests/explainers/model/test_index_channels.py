@@ -224,9 +224,9 @@ def test_it_is_measured_once_and_not_where_it_is_named_or_there_is_one_channel()
 
 
 def test_the_check_leaves_the_global_generator_and_the_samples_alone():
-    x = samples()
+    model, x = Compared(), samples()
     kept, state = x.clone(), torch.get_rng_state()
-    notes(Compared(), x)
+    notes(model, x)
     assert torch.equal(torch.get_rng_state(), state)
     assert torch.equal(x, kept)
 

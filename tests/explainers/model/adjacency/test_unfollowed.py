@@ -87,6 +87,48 @@ def test_what_passes_values_over_no_edge_is_listed_with_its_place(place, product
     assert table["edges"].iloc[-1] == 0
 
 
+def mean(h):
+    return h.mean(2, keepdim=True)
+
+
+# What is joined with values of each node: it may be far larger than what each node itself changes.
+JOINED = {
+    "a mean": ("add", lambda h: h + mean(h)),
+    "ten times a mean": ("add", lambda h: h + 10 * mean(h)),
+    "a sum": ("add", lambda h: h.sum(2, keepdim=True) + h),
+    "centred": ("sub", lambda h: h - mean(h)),
+    "scaled": ("div", lambda h: h / (h.std(2, keepdim=True) + 1e-3)),
+    "a gate": ("mul", lambda h: h * torch.softmax(3 * mean(h).expand_as(h), -1)),
+    "side by side": ("cat", lambda h: torch.cat([h, 5 * mean(h).expand_as(h)], -1)[..., 2:5]),
+    "turned": ("add", lambda h: (h.movedim(2, 3) + 5 * h.movedim(2, 3).mean(3, keepdim=True)).movedim(3, 2)),
+    "between": ("lerp", lambda h: torch.lerp(h, mean(h).expand_as(h), 0.9)),
+    "in place": ("add", lambda h: (h * 1).add_(mean(h), alpha=5)),
+    "chosen": ("where", lambda h: torch.where(h > 0.3, h, mean(h))),
+}
+
+
+@pytest.mark.parametrize("step", JOINED)
+@pytest.mark.parametrize("draw", range(3))
+def test_a_pooling_that_is_joined_with_each_node_is_listed_whatever_the_samples_and_weights(step, draw):
+    place, function = JOINED[step]
+    net = Net(lambda net, h: function(h)).eval()
+    generator = torch.Generator().manual_seed(draw)
+    for weight in net.parameters():
+        weight.data = 0.6 * torch.randn(weight.shape, generator=generator)
+    table = adjacencies(net, torch.randn(2, FRAMES, NODES, 2, generator=generator), inputs="b t n c")
+    assert table["name"].tolist() == ["road", place]
+    assert table["why"].iloc[-1].startswith("values pass between nodes")
+
+
+def test_a_pooling_of_as_many_channels_joined_with_what_is_no_signal_is_no_alarm():
+    def step(net, h):
+        pooled = h.sum(2, keepdim=True)[..., [0, 1, 2, 0, 1, 2, 0]]
+        return net.second((pooled + torch.arange(NODES) + pooled.detach())[..., :WIDTH])
+
+    table = adjacencies(Net(step).eval(), torch.randn(2, FRAMES, NODES, 2), inputs="b t n c")
+    assert table["name"].tolist() == ["road"]
+
+
 @pytest.mark.parametrize("step", PASSES_NOT)
 def test_what_keeps_nodes_apart_and_what_is_followed_is_no_alarm(step):
     table = adjacencies(Net(PASSES_NOT[step]).eval(), torch.randn(2, FRAMES, NODES, 2), inputs="b t n c")

@@ -117,8 +117,13 @@ class _Asked:
         self._compare()
         steps, passed = self._passes.steps, []
         before: Finding = "unknown"
+        local: dict[int, set[int]] = {}
         for number, step in enumerate(steps):
             kind = self._finding(step)
+            if kind == "local":
+                local[number] = self._local_axes(step)
+            elif kind == "unknown" and self._has_axis_of(step, local):
+                kind = "passed"
             if step.kind == "sent" and kind == "passed" and reordered(*self._evidence(step)):
                 self.reordered.append(step)
             if step.kind == "normalisation":
@@ -128,6 +133,24 @@ class _Asked:
                 passed.append(number)
             before = kind
         return {number: steps[number] for number in self._reaching(passed)} if passed else {}
+
+    def _has_axis_of(self, step: Step, local: Mapping[int, Collection[int]]) -> bool:
+        """Whether one of the axes of a step is that of the nodes of what it is computed of, position by position."""
+        return any(
+            len(steps[number].shape) == len(step.shape) and steps[number].shape[axis] == step.shape[axis]
+            for steps in [self._passes.steps]
+            for number in step.of
+            for axis in local.get(number, ())
+        )
+
+    def _local_axes(self, step: Step) -> set[int]:
+        """The axes whose positions each change with one node, and do change."""
+        responses, changed, rounding, fold = self._evidence(step)
+        return {
+            axis
+            for axis, response in zip(step.axes, responses, strict=True)
+            if response.any() and finding([response], changed, rounding, fold) == "local"
+        }
 
     def _compare(self) -> None:
         layout, samples, steps = self._runner.inputs, self._samples, self._passes.steps

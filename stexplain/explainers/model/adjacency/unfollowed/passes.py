@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
+from weakref import ref
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from stexplain.explainers.model.adjacency.events import Event, Key, MessageSum, 
 from stexplain.explainers.model.adjacency.recorder import Recorder
 from stexplain.explainers.model.adjacency.roles import MessageRoles, ProductRoles
 from stexplain.explainers.model.adjacency.unfollowed.own_nodes import NodeAxis, received, sent
+from stexplain.explainers.model.running.finite import tensors_in
 
 Kind = Literal["function", "normalisation", "sent"]
 Stage = Literal["reference", "changed", "differentiated"]
@@ -30,6 +32,12 @@ _SILENT = {
     *("split", "unbind", "select", "narrow", "get", "requires_grad", "type", "cpu", "cuda"),
 }
 """Functions that change the shape or type alone: what they pass on is looked at where it is used."""
+_BY_POSITION = {
+    *("add", "sub", "mul", "div", "true_divide", "truediv", "rsub", "radd", "rmul", "rdiv", "rtruediv", "iadd", "isub"),
+    *("imul", "itruediv", "where", "lerp", "addcmul", "addcdiv", "maximum", "minimum", "max", "min", "fmax", "fmin"),
+    *("pow", "rpow", "hypot", "atan2", "logaddexp", "cat", "concat", "concatenate", "masked_fill"),
+}
+"""Functions of several tensors by which each axis stays where it is."""
 _MEANS = {"adaptive_max_pool1d": F.adaptive_avg_pool1d, "adaptive_max_pool2d": F.adaptive_avg_pool2d}
 _BYTES = 2**30
 """So much of a pass is kept at a time; what is more waits for other passes."""
@@ -46,6 +54,7 @@ class Step:
         fold: what the axis of nodes is folded with, where the axis is known.
         axes: those that may hold nodes.
         responses: of each of these axes, the largest change in each pass, ``[length]``.
+        of: the numbers of the steps that it is computed of, position by position.
     """
 
     site: Site
@@ -54,6 +63,7 @@ class Step:
     fold: tuple[int, int] | None
     axes: tuple[int, ...]
     responses: list[list[NDArray[np.float64]]] = field(default_factory=list)
+    of: tuple[int, ...] = ()
 
 
 class Passes:
@@ -68,6 +78,8 @@ class Passes:
     def __init__(self, nodes: int, roles: Mapping[Key, ProductRoles | MessageRoles], signals: str | None):
         self.steps: list[Step] = []
         self.differentiated: dict[int, Tensor] = {}
+        # Of the pass that runs, by identity: tensors, and the number of their step.
+        self._numbers: dict[int, tuple[ref[Tensor], int]] = {}
         self._nodes, self._roles, self._signals = nodes, roles, signals
         self._stage: Stage = "reference"
         # Of the unchanged pass: the results of functions, and before and after what lets own changes through only.
@@ -89,7 +101,7 @@ class Passes:
         Raises:
             RuntimeError: where it runs other functions than the first.
         """
-        self._stage, self._number, self._normalisations = stage, 0, 0
+        self._stage, self._number, self._normalisations, self._numbers = stage, 0, 0, {}
         if stage == "reference":
             self._first, self._used = self._first + len(self._results), 0
             self._results, self._let_through = {}, {}
@@ -121,6 +133,7 @@ class Passes:
         first = args[0] if args else kwargs.get("input")
         if name in _NORMALISATIONS or name in _SHARES:
             return self._normalised(func, name, first, args, kwargs)
+        of = self._operands(name, args, kwargs)
         out = func(*args, **kwargs)
         if name == "setitem":
             # Written into, position by position: the whole of it is what goes on.
@@ -129,8 +142,20 @@ class Passes:
             return out
         for each in out if type(out) is tuple else (out,):
             if isinstance(each, Tensor):
-                self._seen(each, name)
+                self._seen(each, name, of=of)
         return out
+
+    def _operands(self, name: str, args: Any, kwargs: dict[str, Any]) -> tuple[int, ...]:
+        """The steps of what a function joins position by position; what only its shape was changed of is one now."""
+        if name not in _BY_POSITION:
+            return ()
+        # What has no function behind it is no signal: the samples require gradients.
+        given = [one for one in tensors_in([*args, *kwargs.values()]) if one.grad_fn is not None]
+        numbers = []
+        for one in given if len(given) > 1 else []:
+            kept, number = self._numbers.get(id(one), (None, None))
+            numbers.append(number if kept is not None and kept() is one else self._seen(one, name))
+        return tuple(number for number in numbers if number is not None)
 
     def _normalised(self, func: Any, name: str, x: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         """A normalisation whose sums over all positions stay as they were: each change stays where it is."""
@@ -201,7 +226,14 @@ class Passes:
             self.differentiated[number] = result
         return result
 
-    def _seen(self, out: Tensor, name: str, kind: Kind = "function", known: NodeAxis | None = None) -> int | None:
+    def _seen(
+        self,
+        out: Tensor,
+        name: str,
+        kind: Kind = "function",
+        known: NodeAxis | None = None,
+        of: tuple[int, ...] = (),
+    ) -> int | None:
         """Counts a tensor that may have an axis of nodes, and keeps it or compares it; gives its number."""
         axes = [axis for axis, size in enumerate(out.shape) if size and size % self._nodes == 0]
         axes = [known.axis] if known is not None else axes
@@ -209,10 +241,11 @@ class Passes:
             return None
         number = self._number
         self._number += 1
+        self._numbers[id(out)] = (ref(out), number)
         assert self._recorder is not None
         if self._stage == "reference" and number == len(self.steps):
             fold = None if known is None else known.fold
-            self.steps.append(Step(self._recorder.site(name), kind, tuple(out.shape), fold, tuple(axes)))
+            self.steps.append(Step(self._recorder.site(name), kind, tuple(out.shape), fold, tuple(axes), of=of))
         if number >= len(self.steps) or self.steps[number].shape != tuple(out.shape):
             raise self._other()
         if self._stage == "reference" and number >= self._first and self._used < _BYTES:
