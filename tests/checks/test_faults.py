@@ -129,23 +129,6 @@ def end_at_the_first(patch):
     patch.setattr(selftest_module, "_settled", first)
 
 
-@pytest.mark.filterwarnings("ignore:.*contributions do not add up:UserWarning")
-@pytest.mark.parametrize("name", FAULTS)
-def test_a_fault_is_found(place, name, monkeypatch):
-    fault = FAULTS[name]
-    if not fault.needs <= set(place[-1].split()):
-        pytest.skip("the fault changes nothing of such a model")
-    if place is not WHOLE and fault.needs <= set(WHOLE[-1].split()):
-        # The whole of it, after a check that failed too, is computed on one model: it is the cheapest.
-        end_at_the_first(monkeypatch)
-        with suppress(Found):
-            result = self_tested(place, fault.kind, **QUICK.get(fault.kind.__name__, {}))
-            assert not result.passed, str(result)
-        return
-    result = self_tested(place, fault.kind, **QUICK.get(fault.kind.__name__, {}))
-    assert not result.passed, str(result)
-
-
 KNOWN: dict[str, Check] = {}
 
 
@@ -159,6 +142,24 @@ def find_known_models_once(patch, key):
         return KNOWN[key]
 
     patch.setattr(selftest_module, "known_models_found", found)
+
+
+@pytest.mark.filterwarnings("ignore:.*contributions do not add up:UserWarning")
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_is_found(place, name, monkeypatch):
+    fault = FAULTS[name]
+    if not fault.needs <= set(place[-1].split()):
+        pytest.skip("the fault changes nothing of such a model")
+    find_known_models_once(monkeypatch, name)
+    if place is not WHOLE and fault.needs <= set(WHOLE[-1].split()):
+        # The whole of it, after a check that failed too, is computed on one model: it is the cheapest.
+        end_at_the_first(monkeypatch)
+        with suppress(Found):
+            result = self_tested(place, fault.kind, **QUICK.get(fault.kind.__name__, {}))
+            assert not result.passed, str(result)
+        return
+    result = self_tested(place, fault.kind, **QUICK.get(fault.kind.__name__, {}))
+    assert not result.passed, str(result)
 
 
 @pytest.mark.filterwarnings("ignore:.*contributions do not add up:UserWarning")
