@@ -2,6 +2,8 @@
 
 import ast
 import re
+from functools import partial
+from types import FunctionType
 from typing import Any
 
 import torch
@@ -172,7 +174,23 @@ def find_layer(model: nn.Module, layer: "str | nn.Module") -> tuple[str, nn.Modu
     plain = {_unwrapped(name): name for name in modules}
     if (name := plain.get(_unwrapped(requested), "")) and _unwrapped(name):
         return name_of(name, keys), modules[name]
+    if isinstance(function := _attribute(model, requested), FunctionType | partial):
+        raise InputError(
+            f"layer {requested!r} is a {type(function).__name__} of this {type(model).__name__} and no module, so its "
+            "output cannot be watched. Make it a module of the model; modules that it closes over, too."
+        )
     raise unknown("layer", requested, modules)
+
+
+def _attribute(model: nn.Module, name: str) -> Any:
+    """What a dotted name leads to, with numbers as places in lists; none where there is nothing."""
+    found: Any = model
+    for part in name.split("."):
+        if isinstance(found, list | tuple) and part.isdecimal() and int(part) < len(found):
+            found = found[int(part)]
+        else:
+            found = getattr(found, part, None)
+    return found
 
 
 def last_block(model: nn.Module) -> nn.Module | None:

@@ -22,6 +22,7 @@ from stexplain.explainers.model.model_input import ModelInput
 from stexplain.explainers.model.probe.axes import TensorAxes, tensor_axes
 from stexplain.explainers.model.probe.open_relu import OpenReLU
 from stexplain.explainers.model.probe.plan import Plan, changed_signals, first_plan
+from stexplain.explainers.model.running.closures import runs_its_own_modules
 from stexplain.explainers.model.running.frozen import differentiable, frozen_eval
 from stexplain.explainers.model.running.in_double import InDouble
 from stexplain.explainers.model.running.state import kept_state
@@ -229,6 +230,8 @@ def runner_of(caller: ModelCaller, *, exact: bool) -> Iterator[ModelCaller]:
     model = _model_of(caller)
     before = [(vars(module), dict(vars(module))) for module in model.modules()]
     try:
+        if runs_its_own_modules(model):
+            raise TypeError("a copy of the model would run the model's own modules")
         runner.model = copy.deepcopy(model)
     except Exception:  # a model may hold what cannot be copied, such as a tensor of a graph, or a lock
         if exact:
