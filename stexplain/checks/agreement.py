@@ -32,9 +32,8 @@ def target_and_score(subject: Subject) -> Check:
     if isinstance(subject.explainer, GraphAblated):
         return Check.not_applicable(name, "its score is that of the model without its graph")
     worst, wrong = 0.0, 0
-    for target in _targets(subject):
-        explanation = subject.original if target is subject.target else subject.explain(target=target)
-        with _parts(subject, target, ModelCaller(subject.explainer.model, **subject.explainer.options)) as found:
+    for target, explanation in _explained(subject):
+        with _parts(subject, target, subject.plain) as found:
             each = [part.scores for part in found[0]]
         scores = np.concatenate([one.scores.double().cpu().numpy() for one in each])
         classes = np.concatenate([one.classes.cpu().numpy() for one in each])
@@ -59,10 +58,10 @@ def equation(subject: Subject) -> Check:
         why = f"{type(explainer).__name__} states no equation that is known here"
         return Check.not_applicable(name, why)
     worst, compared = 0.0, False
-    for target in _targets(subject):
-        explanation = subject.original if target is subject.target else subject.explain(target=target)
+    caller = plain_caller(explainer, subject.plain)
+    for target, explanation in _explained(subject):
         try:
-            found = _plain(subject, target, explanation)
+            found = _plain(subject, target, explanation, caller)
         except InputError as error:
             return Check.not_applicable(name, str(error).splitlines()[0])
         if isinstance(found, str):
@@ -74,13 +73,15 @@ def equation(subject: Subject) -> Check:
     return Check.of(name, worst, subject.limits.tolerance, f"of {kind.__name__}, re-implemented by plain loops")
 
 
-def _plain(subject: Subject, target: Target, explanation: Explanation) -> "tuple[float, bool] | str":
+def _plain(
+    subject: Subject, target: Target, explanation: Explanation, caller: ModelCaller
+) -> "tuple[float, bool] | str":
     """How far a map is from its equation, and whether there was anything but zeros."""
     try:
-        return _compared(subject, target, explanation, plain_caller(subject.explainer))
+        return _compared(subject, target, explanation, caller)
     except InputError:
         # What was declared of a layer contradicts the model, or is what the explainer got wrong.
-        return _compared(subject, target, explanation, plain_caller(subject.explainer, declared=False))
+        return _compared(subject, target, explanation, plain_caller(subject.explainer, subject.plain, declared=False))
 
 
 def _compared(
@@ -142,12 +143,22 @@ def _parts(subject: Subject, target: Target, caller: ModelCaller) -> "Iterator[t
         yield found, [] if subject.streams is None else list(subject.streams.counts)
 
 
+def _explained(subject: Subject) -> list[tuple[Target, Explanation]]:
+    """The targets that are looked at, each with its explanation: computed for the first check that asks for them."""
+    if not subject.explained:
+        subject.explained.extend(
+            (target, subject.original if target is subject.target else subject.explain(target=target))
+            for target in _targets(subject)
+        )
+    return subject.explained
+
+
 def _targets(subject: Subject) -> list[Target]:
     """The target, and where it names classes, other ones, another for every sample: a method may always take one."""
     target = subject.target
     if not isinstance(target, Class):
         return [target]
-    with _parts(subject, target, ModelCaller(subject.explainer.model, **subject.explainer.options)) as (found, _):
+    with _parts(subject, target, subject.plain) as (found, _):
         every = [(part.scores.classes.tolist(), part.score_fn.parsed(part.output).tensor.shape) for part in found]
     classes = [one for own, _ in every for one in own]
     shape = every[0][1]

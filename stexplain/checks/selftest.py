@@ -306,7 +306,7 @@ def _settled(check: Callable[[Subject], Check], subject: Subject) -> Check:
     Methods that optimise take many steps, which can enlarge rounding errors beyond any fixed tolerance.
     """
     found = check(subject)
-    if found.passed is not False or (exact := subject.in_float64()) is None:
+    if found.passed is not False or (exact := subject.in_float64) is None:
         return found
     settled = check(exact)
     if not settled.passed:

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy, deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -81,6 +82,8 @@ class Subject:
         limits: of the verdicts.
         streams: how the batch's channels come apart, where x was a dict of streams.
         original: the explanation of the batch.
+        plain: calls the model as the explainer does, with none of its code: one, as each measures the model anew.
+        explained: the targets that checks against plain calls are made for, each with its explanation, once known.
     """
 
     model: nn.Module
@@ -94,6 +97,8 @@ class Subject:
     limits: Limits
     streams: Streams | None
     original: Explanation
+    plain: ModelCaller
+    explained: list[tuple[Target, Explanation]] = field(default_factory=list)
 
     @classmethod
     def from_arguments(
@@ -122,18 +127,21 @@ class Subject:
             batch = as_batch(explainer, x, valid, shared, per_sample, observed)
         given = given_to(batch, streams)
         original = _one(explainer(*given[:1], valid=given[1], target=fixed, shared=shared, per_sample=per_sample))
+        # As the explainer has found the layout of its input.
+        plain = ModelCaller(explainer.model, **explainer.options)
         if explainer.model is not None:
             # By a plain call: an explainer that explains another class than it should may name that one, too.
-            fixed, classes = _classes(explainer, given, fixed, shared, per_sample)
+            fixed, classes = _classes(plain, given, fixed, shared, per_sample)
             if (classes >= 0).all():
                 # From here on a changed prediction cannot change what is explained.
                 fixed = fixed.fixed(classes.tolist())
-        return cls(model, explainer, make, batch, fixed, shared, per_sample, permuted, limits, streams, original)
+        return cls(model, explainer, make, batch, fixed, shared, per_sample, permuted, limits, streams, original, plain)
 
     def explainer_for(self, model: nn.Module) -> Explainer:
         """The explainer for another model of the same structure."""
         return self.make(model) if self.make is not None else with_model(self.explainer, model)
 
+    @cached_property
     def in_float64(self) -> "Subject | None":
         """The same on a copy of the model in float64; none where the model is not in float32, or has no such copy."""
         if self.explainer.model is None or device_and_dtype(self.model)[1] != torch.float32:
@@ -142,8 +150,9 @@ class Subject:
             model = deepcopy(self.model).double()
             explainer = self.explainer_for(model)
             batch = replace(self.batch, x=self.batch.x.double())
-            other = replace(self, model=model, explainer=explainer, batch=batch)
-            return replace(other, original=other.explain())
+            other = replace(self, model=model, explainer=explainer, batch=batch, explained=[])
+            original = other.explain()
+            return replace(other, original=original, plain=ModelCaller(explainer.model, **explainer.options))
         # Whatever a model raises that holds float32 by itself, or cannot be copied.
         except Exception:
             return None
@@ -205,14 +214,13 @@ def _one(result: Any) -> Explanation:
 
 
 def _classes(
-    explainer: Explainer,
+    caller: ModelCaller,
     given: tuple[Any, Any],
     target: Target,
     shared: Mapping[str, Any],
     per_sample: Mapping[str, Any],
 ) -> tuple[Target, NDArray[np.int64]]:
     """A target with the layout of the model's output, and the classes that it chooses, by a plain call of the model."""
-    caller = ModelCaller(explainer.model, **explainer.options)
     found = []
     with caller._model_frozen(), torch.no_grad():
         prepared = caller._prepare(*given, shared, per_sample)

@@ -65,15 +65,16 @@ def equation_of(explainer: Explainer) -> type[Explainer] | None:
     return None
 
 
-def plain_caller(explainer: Explainer, *, declared: bool = True) -> ModelCaller:
+def plain_caller(explainer: Explainer, plain: ModelCaller, *, declared: bool = True) -> ModelCaller:
     """A caller of the explainer's model with its options, none of whose code is the explainer's own.
 
     Args:
         explainer: called before, so that its layer and the layout of its input are known.
+        plain: a caller of its model with its options: what is given where the method looks at no layer.
         declared: whether what was declared of the layer is taken over; else all is measured.
     """
     if not isinstance(explainer, LayerExplainer):
-        return ModelCaller(explainer.model, **explainer.options)
+        return plain
     options: LayerOptions = {
         **explainer.options,
         "layer": explainer.layer_name,
@@ -84,7 +85,10 @@ def plain_caller(explainer: Explainer, *, declared: bool = True) -> ModelCaller:
         "offset": explainer.offset if declared else None,
     }
     assert explainer.model is not None
-    return Locator(explainer.model, **options)
+    locator = Locator(explainer.model, **options)
+    # The axes of the model's output are the same whoever calls it.
+    locator._axes_by_kind = plain._axes_by_kind
+    return locator
 
 
 def plain_map(explainer: Explainer, part: Part, values: NDArray[np.float32]) -> PlainMap | str:
