@@ -107,7 +107,7 @@ def test_what_does_not_fit(clips, graph):
         (lambda: Clips.from_arrays([], graph=graph), "got no clips"),
         (lambda: Clips.from_arrays([np.ones((1, 4, 2, 3))], graph=graph), "got 2 nodes"),
         (lambda: Clips.from_arrays([*x, np.ones((1, 4, 3, 2))], graph=graph), "got 2 channels"),
-        (lambda: Clips.from_arrays(x, [0, 1], graph=graph), "labels: got 2 for 1 clips"),
+        (lambda: Clips.from_arrays(x, [0, 1], graph=graph), "labels: got 2 for 1 clip;"),
         (lambda: Clips.from_arrays(x, [2], graph=graph, classes=["a", "b"]), "expected 0 to 1"),
         (lambda: Clips.from_arrays([x[0] * np.nan], graph=graph), "NaN or infinite"),
     ):

@@ -103,9 +103,9 @@ def with_locations(data: SensorData, locations: Any) -> SensorData:
 
 
 def _read_locations(path: Path) -> pd.DataFrame:
+    """A CSV of places; ids stay as they are written, such as 007."""
     if path.suffix.lower() in (".geojson", ".json"):
         raise InputError(f"locations: {path} {PLACES}.")
-    """A CSV of places; ids stay as they are written, such as 007."""
     table = read_csv(path, dtype=str, keep_default_na=False, sep=separator_of(path), skipinitialspace=True)
     ids = [name for name in table.columns if str(name).strip().lower() in IDS]
     table = with_points(path, table, separator_of(path), text=ids)

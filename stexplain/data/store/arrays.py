@@ -13,6 +13,7 @@ from stexplain.data.samples import check_finite
 from stexplain.data.store.prepared import Rows
 from stexplain.errors import InputError
 from stexplain.graph import STGraph
+from stexplain.wording import counted
 
 
 def rows_of_arrays(
@@ -42,7 +43,7 @@ def rows_of_arrays(
         raise InputError("x: got no clips; expected at least one array [M, T, N, C].")
     for name, column in {"valid": valid, "observed": observed, **others}.items():
         if column is not None and len(column) != len(values):
-            raise InputError(f"{name}: got {len(column)} for {len(values)} clips; expected one each.")
+            raise InputError(f"{name}: got {len(column)} for {counted(len(values), 'clip')}; expected one each.")
     given = [np.ones(value.shape[:2], bool) for value in values] if valid is None else valid
     masks = [np.asarray(item, bool) for item in given]
     seen = None if observed is None else [np.asarray(item, bool) for item in observed]

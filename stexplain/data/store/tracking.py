@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from stexplain.wording import counted
+
 # NTU RGB+D's own rules (Shahroudy et al., CVPR 2016, and the preparation of its users): a body seen in at most 11
 # frames is a flicker; one that is wider than 0.8 of its height in 70% of its frames lies or is no person.
 FEWEST_FRAMES = 11
@@ -57,7 +59,7 @@ class _Linked:
         return self.frames > 1 and bool(self.with_others or self.gap)
 
     def reason(self) -> str:
-        away = f", away for up to {self.gap} frames" if self.gap else ""
+        away = f", away for up to {counted(self.gap, 'frame')}" if self.gap else ""
         return (
             f"no track says who it is: linked over {self.frames} frames by where its joints are, {self.with_others} of "
             f"them with others, {self.farthest:.2f} of its size from one to the next at most{away}"

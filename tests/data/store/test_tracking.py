@@ -58,7 +58,7 @@ def test_bodies_in_any_order_are_linked_over_gaps():
     assert len(tracks) == 2
     assert [(one.body, one.kind) for one in said] == [(0, "linked"), (1, "linked")]
     assert "over 11 frames by where its joints are, 11 of them with others" in said[0].reason
-    assert said[0].reason.endswith("at most, away for up to 1 frames")
+    assert said[0].reason.endswith("at most, away for up to 1 frame")
     first, second = (one, other) if np.allclose(tracks[0, 0], one[0]) else (other, one)
     seen = np.arange(12) != 5
     np.testing.assert_array_equal(tracks[0, seen], first[seen])
