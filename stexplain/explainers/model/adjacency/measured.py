@@ -154,6 +154,11 @@ def _measured(key: Key, snapshot: Snapshot, observed: Observed[dict[Key, Snapsho
             return None
         return observed.axes(lambda one: view(one[key].tensors[name]))
 
+    if not event.out.is_floating_point():
+        if not torch.equal(*observed.pair(lambda one: one[key].tensors[_OUT])):
+            kind = "complex" if event.out.is_complex() else "whole"
+            result.why = f"its values are {kind} numbers, whose axes are not measured"
+        return result
     own = own_roles(event, plan.sizes["m"])
     out = axes_of(_OUT, own_view(own) if own is not None else lambda tensor: tensor)
     assert out is not None
