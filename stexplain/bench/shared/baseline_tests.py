@@ -167,7 +167,8 @@ def event_claims(
         ) -> tuple[str, Outcome]:
             relations, judged = relation(tests, signs, ways)
             text = f"{scope(len(results))}, {claim.format(method=method)} {relations} ({numbers}; {sizes(events)})."
-            return too_few(text, judged, min(events), tests)
+            undecided = [test for test, sign in zip(tests, signs, strict=True) if not sign]
+            return too_few(text, judged, min(events), undecided)
 
         yield Claim(tests, words, brief=Brief(short.format(method=method), f"{in_short} ({sizes(events)})"))
 
@@ -184,7 +185,7 @@ def too_few(
         text: the sentence on what the tests say.
         judged: what they say.
         events: how many were explained.
-        tests: those of the claim, whose differences are said.
+        tests: those of the claim that show nothing: the text does not say which way their differences are.
         of: what the differences are of, in words.
 
     Example:
