@@ -71,7 +71,7 @@ def group_comparison(
             width=_WIDTH,
             height=_WIDTH,
             unit="difference",
-            title=f"Where: {result.other} less {result.reference}",
+            title=f"Where: {result.other} minus {result.reference}",
             subtitle=[f"Named: p at most {level:g}, corrected."],
         )
         parts.append(_bare(drawn))

@@ -27,7 +27,7 @@ def test_what_differs_is_named_on_the_graph_and_filled_in_the_list(result):
     assert clear == {GRAPH.nodes[9], GRAPH.nodes[4]} == set(result.different().query("kind == 'node'")["name"])
     shown = words(chart)
     assert shown.count(GRAPH.nodes[9]) == 2, "on the body and in the list"
-    assert "Where: patient less control" in shown
+    assert "Where: patient minus control" in shown
     drawn(chart)
 
 
