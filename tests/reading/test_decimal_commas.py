@@ -81,7 +81,7 @@ def test_files_of_links_and_a_wide_table_of_joints(tmp_path):
     written(
         tmp_path, "time;a;b;c\n" + "".join(f"2020-01-01 00:{n:02}:00;{n},5;2,25;3\n" for n in range(12)), "speeds.csv"
     )
-    with pytest.warns(UserWarning, match="2 of 3 sensors never changes"):
+    with pytest.warns(UserWarning, match="2 of 3 sensors never change"):
         series = stx.load_sensors(
             tmp_path / "speeds.csv", graph=tmp_path / "distances.csv", links="weights", window=4, horizon=2
         )
