@@ -35,10 +35,18 @@ def runs_its_own_modules(model: nn.Module) -> bool:
     return False
 
 
-def functions_in(value: Any, depth: int = _DEPTH) -> Iterator[FunctionType]:
-    """The plain functions in a function that closes over them, partial, list, tuple or dict."""
+def functions_in(value: Any) -> Iterator[FunctionType]:
+    """The plain functions in a function that closes over them, partial, list, tuple or dict, each once."""
+    found: dict[int, FunctionType] = {}
+    _find(value, _DEPTH, found)
+    return iter(found.values())
+
+
+def _find(value: Any, depth: int, found: dict[int, FunctionType]) -> None:
     if isinstance(value, FunctionType):
-        yield value
+        if id(value) in found:
+            return
+        found[id(value)] = value
         inner = _held(value)
     elif isinstance(value, partial):
         inner = [value.func, *value.args, *value.keywords.values()]
@@ -47,12 +55,14 @@ def functions_in(value: Any, depth: int = _DEPTH) -> Iterator[FunctionType]:
     else:
         inner = list(value) if isinstance(value, list | tuple) else []
     for item in inner if depth else ():
-        yield from functions_in(item, depth - 1)
+        _find(item, depth - 1, found)
 
 
 def _held(function: FunctionType) -> list[Any]:
-    """What a function closes over, or has as defaults."""
+    """What a function closes over, has as defaults, or finds by name where it was written, as in a notebook."""
     held = [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
+    names, values = function.__code__.co_names, function.__globals__
+    held += [values[name] for name in names if isinstance(values.get(name), nn.Module | FunctionType | partial)]
     for cell in function.__closure__ or ():
         try:
             held.append(cell.cell_contents)

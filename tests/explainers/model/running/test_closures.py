@@ -58,3 +58,13 @@ def test_which_functions_run_the_models_own_modules():
     # It names no module of the model, or is of another module.
     assert not with_step(lambda model: lambda x: x if model.training else -x)
     assert not with_step(lambda model: lambda x: conv(x))
+
+
+def test_a_function_of_a_notebook_finds_the_model_by_its_name():
+    model, other = nn.ModuleDict({"conv": nn.Linear(3, 3)}), nn.ModuleDict({"conv": nn.Linear(3, 3)})
+    names = {"model": model, "other": other}
+    exec("def inner(x): return model.conv(x)\nstep = lambda x: inner(x)\naside = lambda x: other.conv(x)", names)
+    model.step = names["aside"]
+    assert not runs_its_own_modules(model)
+    model.step = names["step"]
+    assert runs_its_own_modules(model)
