@@ -87,7 +87,7 @@ def every_method_claim(
         f"All methods {verb} {what} better than what uses no model",
         lambda signs: (
             f"{sum(sign > 0 for sign in signs)} of {len(signs)} do; {measure.split()[0]} of the best, {best}, "
-            f"{means[best]:.2f}, without a model {strongest} {means[strongest]:.2f}{sized(samples, units)}"
+            f"{means[best]:.2f}; without a model, {strongest}, {means[strongest]:.2f}{sized(samples, units)}"
         ),
     )
     return Claim(list(tests), words, together=False, brief=brief)
