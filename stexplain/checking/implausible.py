@@ -209,10 +209,10 @@ def _codes(looked: NDArray[np.float64], nodes: Sequence[str], what: str) -> list
         return []
     if len(below) > 1:
         held = [repr(nodes[number]) for number in np.flatnonzero((looked < 0).any((0, 2))).tolist()]
-        codes = " and ".join(f"{one:.7g}" for one in below)
+        codes, some = " and ".join(f"{one:.7g}" for one in below), ", ".join(held[:5]) + ", ..." * (len(held) > 5)
         return [
-            f"{len(held)} of {len(nodes)} {what} hold {codes}, and nothing else is below zero ({', '.join(held[:5])}"
-            f"{', ...' if len(held) > 5 else ''}): where they stand for no observation, write NaN in their place"
+            f"{len(held)} of {len(nodes)} {what} {agree(len(held), 'holds', 'hold')} {codes}, and nothing else is "
+            f"below zero ({some}): where they stand for no observation, write NaN in their place"
         ]
     return _said(looked, float(below[0]), nodes, what, "nothing else is below zero")
 

@@ -30,7 +30,8 @@ def sparse_matrix(path: Path, arrays: Any, nodes: int) -> NDArray[np.float64]:
     if shape != [nodes, nodes]:
         sizes = " x ".join(map(str, shape))
         raise DataError(f"{path} is a sparse matrix of {sizes}; expected {nodes} x {nodes}, the nodes of the values.")
-    kind = np.asarray(arrays["format"]).item()
+    said = np.asarray(arrays["format"]).ravel().tolist()
+    kind = said[0] if len(said) == 1 else said
     kind = kind.decode("ascii", "replace") if isinstance(kind, bytes) else str(kind)
     if kind not in ("csr", "csc", "coo"):
         raise DataError(f"{path}: got a sparse matrix in {kind!r}; expected csr, csc or coo: matrix.tocsr().")

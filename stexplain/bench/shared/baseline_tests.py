@@ -173,9 +173,7 @@ def event_claims(
         yield Claim(tests, words, brief=Brief(short.format(method=method), f"{in_short} ({sizes(events)})"))
 
 
-def too_few(
-    text: str, judged: Outcome, events: int, tests: Sequence[PairedTest] = (), of: str = "these events"
-) -> tuple[str, Outcome]:
+def too_few(text: str, judged: Outcome, events: int, tests: Sequence[PairedTest] = ()) -> tuple[str, Outcome]:
     """A verdict on explained events; inconclusive where there are fewer than `FEWEST`.
 
     Intervals of a handful of samples are too narrow, and of one sample there is none. What the numbers are is said all
@@ -186,7 +184,6 @@ def too_few(
         judged: what they say.
         events: how many were explained.
         tests: those of the claim that show nothing: the text does not say which way their differences are.
-        of: what the differences are of, in words.
 
     Example:
         >>> test = {"against": "chance", "difference": -0.4, "p": 0.25}
@@ -201,7 +198,7 @@ def too_few(
     for way, words in ((1, "ahead of"), (-1, "behind"), (0, "level with")):
         names = [test["against"] for test in tests if np.sign(test["difference"]) == way]
         parts += [f"{words} {listed(names)}"] if names else []
-    shown = f": on {of} it is {', '.join(parts)}" if parts else ""
+    shown = f": on these events it is {', '.join(parts)}" if parts else ""
     return (
         f"{text} Only {counted(events, 'event was', 'events were')} explained, too few to tell{shown}.",
         "inconclusive",

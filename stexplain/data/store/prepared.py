@@ -16,7 +16,7 @@ pickled, and only the index is read into memory.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -60,7 +60,7 @@ class _Measured(Form):
     units: list[str]
     frame_rate: float | None
     start: float
-    up: str = ""
+    up: Literal["", "x", "y", "z", "-x", "-y", "-z"] = ""
 
 
 class _Info(Form):

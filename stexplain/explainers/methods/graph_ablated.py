@@ -191,6 +191,6 @@ def _adjacency(model: nn.Module, name: str) -> Tensor:
     if value is None:
         raise unknown("adjacency", name, known)
     if not isinstance(value, Tensor) or value.ndim < 2 or value.shape[-1] != value.shape[-2] or value.is_sparse:
-        got = f"of shape {tuple(value.shape)}" if isinstance(value, Tensor) else f"{an(type(value).__name__)}"
+        got = f"of shape {tuple(value.shape)}" if isinstance(value, Tensor) else an(type(value).__name__)
         raise InputError(f"adjacency {name!r}: got {got}; expected a dense matrix [..., N, N].")
     return value

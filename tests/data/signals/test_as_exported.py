@@ -42,6 +42,7 @@ def test_a_sparse_matrix_of_scipy_is_a_graph(tmp_path, speeds, kind):
     [
         ({"indices": np.array([1, 0, 9, 3, 0, 2])}, "indices 0 to 9; expected 0 to 3"),
         ({"indptr": np.array([0, 1, 3, 4, 9])}, "a damaged sparse matrix"),
+        ({"format": np.array(["csr", "csc"])}, "expected csr, csc or coo"),
         ({"shape": np.array([10**6, 10**6])}, "1000000 x 1000000; expected 4 x 4"),
     ],
 )
@@ -107,6 +108,10 @@ def test_several_codes_are_named():
     values[3:6, 1], values[9, 2] = -999, -9999
     (said,) = implausible_sensors(values, ["a", "b", "c"])
     assert said.startswith("2 of 3 sensors hold -9999 and -999, and nothing else is below zero ('b', 'c'): ")
+    values[9, 2] = values[8, 2]
+    values[4, 1] = -9999
+    (said,) = implausible_sensors(values, ["a", "b", "c"])
+    assert said.startswith("1 of 3 sensors holds -9999 and -999, and nothing else is below zero ('b'): ")
     values[0, 0] = -3.5
     assert not [one for one in implausible_sensors(values, ["a", "b", "c"]) if "nothing else is below" in one]
 

@@ -136,12 +136,11 @@ class _Asked:
 
     def _has_axis_of(self, step: Step, local: Mapping[int, Collection[int]]) -> bool:
         """Whether one of the axes of a step is that of the nodes of what it is computed of, position by position."""
-        return any(
-            len(steps[number].shape) == len(step.shape) and steps[number].shape[axis] == step.shape[axis]
-            for steps in [self._passes.steps]
-            for number in step.of
-            for axis in local.get(number, ())
-        )
+        for number in step.of:
+            shape = self._passes.steps[number].shape
+            if len(shape) == len(step.shape) and any(shape[axis] == step.shape[axis] for axis in local.get(number, ())):
+                return True
+        return False
 
     def _local_axes(self, step: Step) -> set[int]:
         """The axes whose positions each change with one node, and do change."""
